@@ -1,0 +1,36 @@
+# make setup | test | lint | demo. Nothing outside .venv is touched; no system packages are needed.
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# For wheels without CUDA: make setup PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"
+PIP_FLAGS ?=
+STAMP := $(VENV)/.setup-$(shell cat setup.py constraints.txt Makefile | cksum | tr ' ' '-')
+REMEDY := error: $(PYTHON) has no ensurepip, so it cannot make a virtual environment; \
+	install it (Debian, Ubuntu: apt install python3-venv) or name another: make setup PYTHON=python3.11
+
+.PHONY: setup test lint demo clean
+
+setup: $(STAMP)
+
+# The stamp's name holds the hash of what decides the environment: unchanged means nothing to do.
+$(STAMP):
+	@test -x $(BIN)/python || $(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+		{ echo '$(REMEDY)' >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@touch $(VENV)/COLCON_IGNORE
+	$(BIN)/python -m pip install --quiet --use-pep517 $(PIP_FLAGS) -c constraints.txt -e '.[dev]'
+	@rm -f $(VENV)/.setup-*
+	@touch $@
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest -q
+
+demo: setup
+	$(BIN)/nmap-reloc demo
+
+clean:
+	rm -rf build install log *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,53 @@
+"""Which voxels to decode: those in the prior's view, or what similar views saw when lost."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nmap_reloc.maps.retrieval import RetrievalIndex
+from nmap_reloc.representations.base import Loaded
+from nmap_reloc.types import Camera, Features, Ints, PosePrior
+
+SIMILAR_VIEWS = 10  # whose voxels are activated when lost
+SIGMAS = 3.0  # of the prior's uncertainty by which its view is widened
+
+
+def select(active: Loaded, index: RetrievalIndex | None, features: Features, camera: Camera,
+           prior: PosePrior | None, most: int) -> Ints | None:
+    """Indices of at most `most` voxels, None for all of them (paper, section 3.4: small scenes
+    need no choice)."""
+    if len(active) <= most:
+        return None
+    if prior is not None:
+        return in_view(active, camera, prior, most)
+    if index is None or not len(index.descriptors) or not len(features.global_descriptor):
+        return None
+    return index.select(features.global_descriptor, SIMILAR_VIEWS)[0][:most].astype(np.int32)
+
+
+def in_view(active: Loaded, camera: Camera, prior: PosePrior, most: int) -> Ints:
+    """Voxels that the prior's camera sees, give or take its uncertainty; the nearest first.
+
+    A voxel counts as a ball around its centre.
+    """
+    inside = prior.map_from_camera.inverse().apply(active.centres)  # in the camera's frame
+    position = float(np.sqrt(np.linalg.eigvalsh(prior.covariance[:3, :3])[-1]))
+    turn = float(np.sqrt(np.linalg.eigvalsh(prior.covariance[3:, 3:])[-1]))
+    distance = np.linalg.norm(inside, axis=1)
+    reach = active.side * 3 ** 0.5 / 2 + SIGMAS * (position + turn * distance)
+    corners = np.array([[0, 0], [camera.width, 0], [0, camera.height],
+                        [camera.width, camera.height]], np.float64)
+    half = _half_angle(camera, corners)
+    angle = np.arctan2(np.linalg.norm(inside[:, :2], axis=1), inside[:, 2])
+    near = distance <= reach
+    slack = np.arcsin(np.clip(reach / np.maximum(distance, 1e-9), 0, 1))
+    seen = np.flatnonzero(near | (angle <= half + slack))
+    return seen[np.argsort(distance[seen], kind="stable")][:most].astype(np.int32)
+
+
+def _half_angle(camera: Camera, corners: np.ndarray) -> float:
+    """The widest angle from the optical axis to a corner, radians."""
+    from nmap_reloc.undistort import undistort
+
+    rays = undistort(corners, camera)
+    return float(np.arctan(np.linalg.norm(rays, axis=1)).max())

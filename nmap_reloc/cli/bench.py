@@ -1,0 +1,106 @@
+"""``nmap-reloc bench SCENES… -o DIR``"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nmap_reloc.errors import NmapError
+
+if TYPE_CHECKING:
+    from nmap_reloc.evaluation.rows import Row
+    from nmap_reloc.mapping.sources import Source
+
+SHORT = ("scene", "map", "bytes", "localized", "median error", "query / SIFT")
+
+
+def bench(
+    scenes: Annotated[list[Path], typer.Argument(help="Scenes with a map and query split.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the results.")] =
+        Path("bench"),
+    representations: Annotated[str, typer.Option(
+        help="Comma-separated: landmarks (uncompressed), neumap; each also with :sift or "
+             ":learned.")] = "landmarks,neumap",
+    budgets: Annotated[str, typer.Option(
+        help="Comma-separated sizes of compressed maps: a share of the classical map's bytes "
+             "(0.25%) or bytes (40KB); SCENE=40KB for one scene only.")] = "1%,0.25%,0.1%",
+    reference_bytes: Annotated[list[str] | None, typer.Option(
+        help="SCENE=BYTES of the classical map (repeatable); default: measured by building "
+             "it.")] = None,
+    decoder: Annotated[list[str] | None, typer.Option(
+        help="Folder of networks for additional rows, FOLDER or SCENE=FOLDER (repeatable), "
+             "such as ones trained without that scene.")] = None,
+    work: Annotated[Path, typer.Option(help="Folder that keeps landmarks between runs.")] =
+        Path(".cache/bench"),
+    readme: Annotated[Path | None, typer.Option(
+        help="README whose table to replace, between its bench markers.")] = None,
+    keypoints: Annotated[int, typer.Option(min=16, help="Keypoints per image.")] = 1024,
+    backend: Annotated[str, typer.Option(help="What runs the networks.")] = "auto",
+    speed_images: Annotated[int, typer.Option(
+        min=0, help="Queries timed against OpenCV's SIFT, per row.")] = 20,
+) -> None:
+    """Measure every representation on scenes: size, accuracy and time.
+
+    Writes OUTPUT/bench.json, OUTPUT/bench.md, and a page and JSON per row.
+    """
+    from nmap_reloc.evaluation.bench import Order
+    from nmap_reloc.evaluation.bench import bench as measure
+    from nmap_reloc.evaluation.bench_table import markdown, write_into_readme
+    from nmap_reloc.evaluation.options import (
+        parse_budgets,
+        parse_decoders,
+        parse_kinds,
+        parse_reference_bytes,
+    )
+    from nmap_reloc.evaluation.results import Results
+    from nmap_reloc.evaluation.speed import machine
+    from nmap_reloc.evaluation.workshop import Workshop
+
+    order = Order(parse_kinds(representations), parse_budgets(budgets),
+                  parse_reference_bytes(reference_bytes or ()), parse_decoders(decoder or ()),
+                  speed_images)
+    results = Results(output, machine())
+    rows = measure(open_scenes(scenes), order, Workshop(work, keypoints, backend), results.save)
+    print_rows(rows)
+    print(output / "bench.json")
+    failed = [row for row in rows if row.problem]
+    if failed:
+        raise NmapError(f"{len(failed)} of {len(rows)} rows could not be measured, the first "
+                        f"({failed[0].scene} {failed[0].name}): {failed[0].problem}"
+                        + ("" if readme is None else f"; {readme} stays as it was"))
+    if readme is not None:
+        write_into_readme(readme, markdown(rows, results.machine))
+
+
+def open_scenes(paths: list[Path]) -> dict[str, Source]:
+    """By folder name. NmapError: one name twice, or a scene without a split."""
+    from nmap_reloc.evaluation.bench import queries_of
+    from nmap_reloc.mapping.sources import open_source
+
+    scenes: dict[str, Source] = {}
+    for path in paths:
+        name = path.resolve().name
+        if name in scenes:
+            raise NmapError(f"{path}: a second scene named {name}; rename one of the folders")
+        scenes[name] = open_source(path)
+        queries_of(scenes[name])
+    return scenes
+
+
+def print_rows(rows: list[Row]) -> None:
+    """What fits a terminal of the table that bench.md has whole."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from nmap_reloc.evaluation.bench_table import HEADER, cells
+
+    shown = [HEADER.index(name) for name in SHORT]
+    table = Table(pad_edge=False)
+    for name in SHORT:
+        table.add_column(name, justify="left" if name in SHORT[:2] else "right")
+    for row in rows:
+        whole = cells(row)
+        table.add_row(*(whole[i] for i in shown))
+    Console().print(table)

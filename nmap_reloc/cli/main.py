@@ -1,0 +1,130 @@
+"""The command ``nmap-reloc``. Each command has its own file, imported only when it is run."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import importlib
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from nmap_reloc import __version__
+from nmap_reloc.errors import NmapError
+
+# (group, command): (where it is, what --help says of it); the group "" is nmap-reloc itself.
+COMMANDS = {
+    ("map", "build"): ("map_build:build", "Build a map from photographs, COLMAP or a bag."),
+    ("map", "info"): ("map_info:info", "Say what is in a map."),
+    ("map", "verify"): ("map_verify:verify", "Check a map's files, re-localize held-out views."),
+    ("train", "features"): ("train_features:train_features", "Train the feature extractor."),
+    ("train", "neumap"): ("train_neumap:train_neumap", "Train the scene-agnostic decoder."),
+    ("", "evaluate"): ("evaluate:evaluate", "Localize a scene's queries and report how well."),
+    ("", "bench"): ("bench:bench", "Measure every representation on scenes."),
+    ("", "demo"): ("demo:demo", "Build a small map, localize against it and show the result."),
+}
+# What a robot's installation leaves out, and which extra of setup.py brings it.
+EXTRAS = {"torch": "train", "onnx": "train", "onnxscript": "train", "rosbags": "mapping",
+          "PIL": "mapping", "pycolmap": "mapping", "matplotlib": "evaluation",
+          "trimesh": "simulation", "embreex": "simulation"}
+INTERRUPTED = 130  # what a shell expects after Ctrl-C
+
+
+class LazyGroup(TyperGroup):
+    """Lists commands from COMMANDS and imports only the one that is run."""
+
+    # The types of contexts and commands differ between typer's versions: Any.
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        where = COMMANDS.get(("" if ctx.parent is None else ctx.info_name, name or ""))
+        return name, command if where is None else _load(name or "", *where), rest
+
+
+def _load(name: str, where: str, summary: str) -> Any:
+    """The real command, with its own options and help."""
+    module, function = where.split(":")
+    implementation = getattr(importlib.import_module(f"nmap_reloc.cli.{module}"), function)
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    # The function's own docstring is the long help; the summary stands where it has none.
+    alone.command(name, help=None if implementation.__doc__ else summary)(
+        _one_line_errors(implementation))
+    return typer.main.get_command(alone)
+
+
+def _one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What the user can act on becomes one line on stderr and an exit code."""
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except NmapError as problem:
+            _fail(str(problem))
+        except KeyboardInterrupt:
+            print("interrupted; a rerun with the same arguments resumes", file=sys.stderr)
+            raise typer.Exit(INTERRUPTED) from None
+        except ModuleNotFoundError as problem:
+            extra = EXTRAS.get((problem.name or "").split(".")[0])
+            if extra is None:
+                raise
+            _fail(f"{problem.name}: not installed; pip install 'nmap_reloc[{extra}]'")
+        except OSError as problem:
+            if problem.errno is None:  # not the system's: a defect, to be seen whole
+                raise
+            _fail(_system_error(problem))
+    return run
+
+
+def _system_error(problem: OSError) -> str:
+    remedy = {errno.ENOSPC: "; free some space and rerun",
+              errno.EACCES: "; check its permissions"}.get(problem.errno or 0, "")
+    return f"{problem.filename or 'writing'}: {(problem.strerror or '').lower()}{remedy}"
+
+
+def _fail(message: str) -> None:
+    print("error: " + " ".join(message.split()), file=sys.stderr)
+    raise typer.Exit(1)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit()
+
+
+app = typer.Typer(cls=LazyGroup, no_args_is_help=True, pretty_exceptions_enable=False,
+                  add_completion=False)
+
+
+@app.callback()
+def root(version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True,
+                           help="Print the version.")] = False) -> None:
+    """Visual relocalization against compressed neural maps."""
+
+
+def _register() -> None:
+    groups = {"": app}
+    for group, summary in (("map", "Build and check maps."), ("train", "Train the networks.")):
+        groups[group] = typer.Typer(cls=LazyGroup, no_args_is_help=True, help=summary)
+        app.add_typer(groups[group], name=group)
+    for (group, name), (_, summary) in COMMANDS.items():
+        groups[group].command(name, help=summary)(_placeholder)
+
+
+def _placeholder() -> None:
+    """Stands for a command in lists until LazyGroup replaces it by the real one."""
+
+
+_register()
+
+
+def main() -> None:
+    """The entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

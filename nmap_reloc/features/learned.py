@@ -1,0 +1,60 @@
+"""The learned extractor on the robot: one forward pass of one engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from nmap_reloc.engines import open_engine
+from nmap_reloc.errors import NmapError
+from nmap_reloc.types import Features, Floats, Image
+from nmap_reloc.weights import content_hash
+
+STRIDE = 32  # the network takes sides that are multiples of this
+LARGEST = 1600  # pixels: a longer side is reduced first
+LEAST_SCORE = 0.003  # below this a maximum is noise
+
+
+class LearnedExtractor:
+    """The network "features" behind the Extractor interface."""
+
+    name = "learned"
+
+    def __init__(self, keypoints: int = 1024, backend: str = "auto",
+                 weights: Path | None = None, threads: int = 0):
+        self.keypoints = keypoints
+        self.content_hash = content_hash("features", weights)
+        self._engine = open_engine("features", backend, weights, threads)
+        self.dimensions = self(np.zeros((64, 64), np.uint8)).descriptors.shape[1]
+
+    def __call__(self, image: Image) -> Features:
+        if image.dtype != np.uint8 or image.ndim not in (2, 3) or 0 in image.shape \
+                or (image.ndim == 3 and image.shape[2] != 3):
+            raise NmapError(f"image of shape {image.shape} and type {image.dtype}: grey [H x W] "
+                            "or RGB [H x W x 3] of uint8 is needed; convert it")
+        height, width = image.shape[:2]
+        grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        factor = min(1.0, LARGEST / max(height, width))
+        if factor < 1:
+            grey = cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        inner = grey.shape
+        down, right = (-grey.shape[0] % STRIDE, -grey.shape[1] % STRIDE)
+        if down or right:
+            grey = cv2.copyMakeBorder(grey, 0, down, 0, right, cv2.BORDER_REPLICATE)
+        most = grey.shape[0] * grey.shape[1] // 4
+        out = self._engine({
+            "image": np.multiply(grey, np.float32(1 / 255), dtype=np.float32)[None, None],
+            "slots": np.zeros(min(self.keypoints, most), np.float32)})
+        keypoints = out["keypoints"].astype(np.float32)
+        kept = np.flatnonzero((out["scores"] > LEAST_SCORE) & (keypoints[:, 0] < inner[1])
+                              & (keypoints[:, 1] < inner[0]))
+        scale = np.array([width / inner[1], height / inner[0]], np.float32)
+        return Features(keypoints[kept] * scale, _floats(out["scores"][kept]),
+                        _floats(out["descriptors"][kept]), _floats(out["global_descriptor"]),
+                        width, height)
+
+
+def _floats(array: np.ndarray) -> Floats:
+    return np.ascontiguousarray(array, np.float32)

@@ -1,0 +1,137 @@
+"""Neumap tiles of a scene: as many codes as the budget allows, the most useful first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nmap_reloc.engines.export import open_network
+from nmap_reloc.errors import NmapError
+from nmap_reloc.localizer import LocalizerOptions
+from nmap_reloc.mapping.landmarks import Landmarks
+from nmap_reloc.mapping.partition import TILE, cut, ground_axes, partition
+from nmap_reloc.maps.retrieval import RetrievalIndex
+from nmap_reloc.maps.tile import Tile
+from nmap_reloc.representations import network_name
+from nmap_reloc.representations.neumap.adapt import Adaptation, adapt
+from nmap_reloc.representations.neumap.encode import BITS, encode, into_voxels
+from nmap_reloc.representations.neumap.layout import CodedVoxels, to_tile
+from nmap_reloc.representations.neumap.network import NeumapNetwork
+from nmap_reloc.representations.neumap.select import rank
+from nmap_reloc.types import Doubles, Floats, Ints
+
+FEWEST_CODES = 32  # a map with fewer can't be localized against
+RETRIEVAL_SHARE = 0.06  # of the budget, where the site has more voxels than are decoded at once
+SEEN = 3  # codes of a voxel that a view must see to have seen the voxel
+CLOSE = 0.985  # of the budget used is near enough
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A tile with the points [N x 3] that bound it and its neighbours' ids."""
+
+    tile: Tile
+    points: Doubles
+    neighbours: tuple[str, ...] = ()
+
+
+Measure = Callable[[Sequence[Piece]], int]
+
+
+class NeumapMaker:
+    """tile: side in map units, None: 20 m where the unit is metre, else one tile. polish: steps
+    of scene adaptation after the feed-forward codes. budget: bytes of the site."""
+
+    def __init__(self, landmarks: Landmarks, budget: int, weights: Path | None = None,
+                 tile: float | None = None, polish: int = 0):
+        network = open_network(network_name("neumap", landmarks.features) or "", weights)
+        assert isinstance(network, NeumapNetwork)
+        self._network, self._landmarks, self._budget = network, landmarks, budget
+        self._tile = tile if tile is not None else (TILE if landmarks.unit == "metre" else None)
+        self._polish = polish
+        per_code = network.shape.code_width * BITS / 8 + 3.75  # before compression
+        self._estimate = max(FEWEST_CODES, int(budget / per_code))
+        self._ranked = rank(landmarks, int(1.5 * self._estimate) + FEWEST_CODES)
+        self._codes = encode(network, landmarks.mean_descriptors()[self._ranked])
+
+    def make(self, measure: Measure) -> list[Piece]:
+        """The most codes with which the site, as `measure` weighs it, is within the budget.
+
+        NmapError names the smallest budget that can be met.
+        """
+        low, high = FEWEST_CODES, len(self._ranked)
+        best = self.pieces(min(low, high))
+        least = measure(best)
+        if least > self._budget:
+            raise NmapError(f"--budget {self._budget} bytes: can't be met; the smallest map of "
+                            f"this scene takes {least} bytes")
+        known = [(low, least)]
+        count = min(self._estimate, high)
+        for _ in range(8):
+            pieces = self.pieces(count)
+            size = measure(pieces)
+            if size <= self._budget:
+                best, low = pieces, count
+                if size >= CLOSE * self._budget or count == len(self._ranked):
+                    break
+            else:
+                high = count
+            if high - low <= max(2, low // 200):
+                break
+            (a, at_a), (b, at_b) = known[-1], (count, size)  # sizes grow almost linearly
+            known.append((count, size))
+            count = int(a + (0.995 * self._budget - at_a) * (b - a) / max(at_b - at_a, 1))
+            count = int(np.clip(count, low + 1, high - 1 if high < len(self._ranked) else high))
+        return best if not self._polish else self._polished(low, measure)
+
+    def pieces(self, count: int) -> list[Piece]:
+        """Tiles of the best `count` landmarks."""
+        return self._cut(into_voxels(self._landmarks, self._ranked[:count], self._codes[:count]))
+
+    def _polished(self, count: int, measure: Measure) -> list[Piece]:
+        """Codes adapted to the scene; what pruning leaves is cut further if it grew too large."""
+        chosen = self._ranked[:count]
+        codes, factors = adapt(self._network, self._landmarks, chosen, self._codes[:count],
+                               Adaptation(steps=self._polish))
+        kept = np.flatnonzero(factors.any(1))
+        while True:
+            pieces = self._cut(into_voxels(self._landmarks, chosen[kept], codes[kept],
+                                           factors[kept]))
+            if measure(pieces) <= self._budget or len(kept) <= FEWEST_CODES:
+                return pieces
+            kept = kept[:int(len(kept) * 0.98)]  # ranked: the least useful are last
+
+    def _cut(self, coded: CodedVoxels) -> list[Piece]:
+        parts = partition(coded.cells, coded.side, ground_axes(self._landmarks), self._tile)
+        many = len(coded.cells) > LocalizerOptions().most_voxels
+        pieces = []
+        for part in parts:
+            mine = cut(coded, part)
+            tile = to_tile(mine, part.id, BITS)
+            if many:
+                share = self._budget * RETRIEVAL_SHARE * len(mine.codes) / len(coded.codes)
+                tile.arrays.update(RetrievalIndex.encode(
+                    *self._views(mine), len(mine.cells), max(256, int(share))))
+            pieces.append(Piece(tile, mine.positions, part.neighbours))
+        return pieces
+
+    def _views(self, coded: CodedVoxels) -> tuple[Floats, list[Ints]]:
+        """Global descriptors and seen voxels of the views that see this tile."""
+        cells = {tuple(cell): i for i, cell in enumerate(coded.cells.tolist())}
+        of_landmark = np.array([cells.get(tuple(c), -1) for c in np.floor(
+            self._landmarks.positions / coded.side).astype(int).tolist()])
+        descriptors, lists = [], []
+        for view in self._landmarks.views:
+            voxels = of_landmark[view.landmarks[view.landmarks >= 0]]
+            counts = np.bincount(voxels[voxels >= 0], minlength=len(coded.cells))
+            seen = np.flatnonzero(counts >= SEEN).astype(np.int32)
+            if len(seen):
+                descriptors.append(view.global_descriptor)
+                lists.append(seen)
+        if not descriptors:
+            return np.zeros((0, 0), np.float32), []
+        return np.stack(descriptors), lists
+

@@ -1,0 +1,192 @@
+"""A pose from 2D-3D correspondences: LO-RANSAC, a robust refinement, a calibrated covariance."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from nmap_reloc import camera as cameras
+from nmap_reloc.errors import NmapError
+from nmap_reloc.geometry import Rigid
+from nmap_reloc.refine import MINIMUM, Fit, Observed, refine
+from nmap_reloc.types import Camera, Correspondences, Refusal
+from nmap_reloc.undistort import HAS_PYCOLMAP, undistort_with_scale
+
+Array = npt.NDArray[np.float64]
+Solver = Literal["pycolmap", "opencv"]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What the residuals of one image can't tell: errors that its correspondences share.
+
+    covariance = factor * (1 + floor_px^2 * inliers / variance) * (the covariance of the fit)
+    factor: over all. floor_px: an error of this many pixels that does not average out, however
+    many inliers there are (landmarks of one voxel are displaced together).
+    """
+
+    factor: float = 1.0
+    floor_px: float = 0.0
+
+
+# Set from data: evaluation/calibration.py finds the factor at which the 95 % ellipse holds 95 %.
+CALIBRATION = Calibration(factor=1.0, floor_px=0.0)
+UNCALIBRATED = Calibration()  # for independent pixel noise of equal size
+
+
+@dataclass(frozen=True)
+class SolveOptions:
+    """How to solve. Distances in pixels."""
+
+    solver: Literal["auto", "pycolmap", "opencv"] = "auto"  # auto: pycolmap where there is one
+    max_error: float = 12.0       # of an inlier of RANSAC, and of the refinement at most
+    min_error: float = 1.0        # an inlier of the refinement may always be this far off
+    hypothesis_pairs: int = 384   # RANSAC draws from and scores the most confident pairs only
+    enough_inliers: int = 24      # and from all pairs where that gave fewer inliers than this
+    confidence: float = 0.9999
+    min_trials: int = 50
+    max_trials: int = 10000
+    seed: int = 0
+    calibration: Calibration = CALIBRATION
+
+
+@dataclass(frozen=True)
+class Solution:
+    """map_from_camera; covariance [6 x 6] as types.Estimate says; inliers [M] boolean;
+    residual: rms reprojection error of the inliers in pixels; camera: whose pose it is;
+    solver: which one proposed the pose."""
+
+    map_from_camera: Rigid
+    covariance: Array
+    inliers: npt.NDArray[np.bool_]
+    residual: float
+    camera: Camera
+    solver: Solver
+
+
+def solve(correspondences: Correspondences, camera: Camera,
+          options: SolveOptions | None = None) -> Solution | Refusal:
+    """The pose that most correspondences agree on; deterministic. NmapError: no such solver."""
+    options = options or SolveOptions()
+    solver = choose_solver(options.solver)
+    count = len(correspondences)
+    if count < MINIMUM:
+        return Refusal("solve", f"{count} correspondences: at least {MINIMUM} are needed")
+    normalized, scale = undistort_with_scale(correspondences.points2D, camera,
+                                             use_pycolmap=solver == "pycolmap")
+    usable = np.flatnonzero(np.isfinite(normalized).all(1) & np.isfinite(scale).all((1, 2))
+                            & np.isfinite(correspondences.points3D).all(1))
+    if len(usable) < MINIMUM:
+        return Refusal("solve", f"{len(usable)} of {count} correspondences are finite: "
+                                f"at least {MINIMUM} are needed")
+    seen = Observed(normalized[usable], scale[usable], correspondences.points3D[usable],
+                    correspondences.keypoints[usable])
+    start = _hypothesis(seen, correspondences.points2D[usable],
+                        correspondences.confidences[usable], camera, solver, options)
+    if start is None:
+        return Refusal("solve", f"no pose within {options.max_error:g} px of {MINIMUM} of the "
+                                f"{len(usable)} correspondences")
+    fit = refine(start, seen, options.max_error, options.min_error)
+    if fit is None:
+        return Refusal("solve", f"the {len(usable)} correspondences do not determine a pose: "
+                                "too few agree, or they lie on one line")
+    inliers = np.zeros(count, bool)
+    inliers[usable] = fit.inliers
+    return Solution(fit.map_from_camera, calibrated(fit, options.calibration), inliers,
+                    fit.residual, camera, solver)
+
+
+def choose_solver(wanted: Literal["auto", "pycolmap", "opencv"]) -> Solver:
+    """NmapError: one that is not installed, or unknown."""
+    if wanted == "auto":
+        return "pycolmap" if HAS_PYCOLMAP else "opencv"
+    if wanted not in ("pycolmap", "opencv"):
+        raise NmapError(f"solver {wanted!r}: unknown; use auto, pycolmap or opencv")
+    if importlib.util.find_spec({"opencv": "cv2"}.get(wanted, wanted)) is None:
+        raise NmapError(f"solver {wanted}: not installed; pip install it or use solver auto")
+    return wanted
+
+
+def calibrated(fit: Fit, calibration: Calibration) -> Array:
+    """The covariance of the fit with what Calibration adds."""
+    shared = calibration.floor_px**2 * fit.inliers.sum() / fit.variance
+    return np.asarray(calibration.factor * (1 + shared) * fit.covariance, np.float64)
+
+
+def _hypothesis(seen: Observed, points2D: Array, confidences: npt.NDArray[np.float32],
+                camera: Camera, solver: Solver, options: SolveOptions) -> Rigid | None:
+    """RANSAC on the most confident pairs; on all of them where those do not agree."""
+    best = np.argsort(-confidences, kind="stable")[:options.hypothesis_pairs]
+    found = _ransac(seen, points2D, best, camera, solver, options)
+    if len(best) < len(points2D) and (found is None or found[1] < options.enough_inliers):
+        found = _ransac(seen, points2D, np.arange(len(points2D)), camera, solver, options)
+    return None if found is None else found[0]
+
+
+def _ransac(seen: Observed, points2D: Array, rows: npt.NDArray[np.intp], camera: Camera,
+            solver: Solver, options: SolveOptions) -> tuple[Rigid, int] | None:
+    """map_from_camera and the number of inliers among these rows."""
+    if solver == "pycolmap":
+        return _ransac_by_pycolmap(points2D[rows], seen.points3D[rows], camera, options)
+    return _ransac_by_opencv(seen.normalized[rows], seen.points3D[rows], camera, options)
+
+
+def _ransac_by_pycolmap(points2D: Array, points3D: Array, camera: Camera, options: SolveOptions
+                        ) -> tuple[Rigid, int] | None:
+    import pycolmap
+
+    settings = pycolmap.AbsolutePoseEstimationOptions()
+    settings.ransac.max_error = options.max_error
+    settings.ransac.confidence = options.confidence
+    settings.ransac.min_num_trials = options.min_trials
+    settings.ransac.max_num_trials = options.max_trials
+    settings.ransac.min_inlier_ratio = 0.01
+    settings.ransac.dyn_num_trials_multiplier = 1.0  # refine() does what three times more buy
+    settings.ransac.random_seed = options.seed
+    # The centre of the points is taken away: maps may be far from their origin.
+    centre = points3D.mean(axis=0)
+    found = pycolmap.estimate_absolute_pose(points2D, points3D - centre,
+                                            cameras.to_pycolmap(camera), settings)
+    if found is None:
+        return None
+    pose = np.asarray(found["cam_from_world"].matrix())
+    return _from_centre(pose[:, :3], pose[:, 3], centre), int(found["num_inliers"])
+
+
+def _ransac_by_opencv(normalized: Array, points3D: Array, camera: Camera, options: SolveOptions
+                      ) -> tuple[Rigid, int] | None:
+    """LO-RANSAC of OpenCV's USAC, on undistorted points: so any camera model will do."""
+    import cv2
+
+    fx, fy, _, _ = cameras.pinhole_params(camera)
+    settings = cv2.UsacParams()
+    settings.threshold = options.max_error
+    settings.confidence = options.confidence
+    settings.maxIterations = options.max_trials
+    settings.randomGeneratorState = options.seed
+    settings.isParallel = False
+    settings.sampler = cv2.SAMPLING_UNIFORM
+    settings.score = cv2.SCORE_METHOD_MSAC
+    settings.loMethod = cv2.LOCAL_OPTIM_INNER_LO
+    centre = points3D.mean(axis=0)
+    try:
+        found, _, rotation, translation, inliers = cv2.solvePnPRansac(
+            points3D - centre, normalized * [fx, fy], np.diag([fx, fy, 1.0]), np.zeros(4),
+            params=settings)
+    except cv2.error:  # it throws where the points are degenerate
+        return None
+    if not found or inliers is None:
+        return None
+    turned = np.asarray(cv2.Rodrigues(rotation)[0], np.float64)
+    return _from_centre(turned, np.asarray(translation, np.float64).reshape(3),
+                        centre), len(inliers)
+
+
+def _from_centre(rotation: Array, translation: Array, centre: Array) -> Rigid:
+    """camera_from_map about the points' centre -> map_from_camera."""
+    about = Rigid(rotation, translation).inverse()
+    return Rigid(about.rotation, about.translation + centre)

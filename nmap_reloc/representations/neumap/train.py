@@ -1,0 +1,167 @@
+"""Scene-agnostic training of the network, and what scene adaptation shares with it.
+
+An episode is one map view asking one scene: the view's own observations are taken out of the
+landmarks' descriptors, a random subset of landmarks becomes the codes, and the view's keypoints
+are decoded. Confidence is taught by geometry: is the decoded point within a few pixels of the
+keypoint when seen from the view's pose? Some episodes ask a scene the view was not taken in.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nmap_reloc.camera import project
+from nmap_reloc.mapping.landmarks import Landmarks, View
+from nmap_reloc.representations.neumap.network import NeumapNetwork
+from nmap_reloc.representations.neumap.voxels import choose_side, grid
+
+HIT = 4.0  # pixels: a decoded point that projects this close to its keypoint is right
+
+
+@dataclass(frozen=True)
+class NeumapTraining:
+    """Settings of one training run, kept beside the weights. Loss weights: equation 8."""
+
+    steps: int = 2500
+    rate: float = 2e-3
+    code_rate: float = 5e-3  # scene adaptation: codes and factors
+    seed: int = 0
+    most_codes: int = 4000
+    foreign: float = 0.12  # share of episodes that ask a scene the view was not taken in
+    noise_bits: int = 6  # codes carry the noise of this quantisation
+    coordinate: float = 1.0
+    confidence: float = 1.0
+    match: float = 0.5
+    sparsity: float = 0.0  # L1 on the factors (equation 11), used when a scene is adapted
+
+
+class TrainingScene:
+    """Landmarks as arrays that an episode can draw from quickly."""
+
+    def __init__(self, landmarks: Landmarks):
+        self.landmarks = landmarks
+        self.positions = landmarks.positions.astype(np.float32)
+        width = landmarks.views[0].descriptors.shape[1]
+        self.total = np.zeros((len(landmarks), width), np.float32)
+        for view in landmarks.views:
+            seen = view.landmarks >= 0
+            np.add.at(self.total, view.landmarks[seen], view.descriptors[seen].astype(np.float32))
+        self.views = [v for v in landmarks.views if (v.landmarks >= 0).sum() >= 20]
+
+    def descriptors_without(self, view: View | None) -> npt.NDArray[np.float32]:
+        """[L x D] mean descriptors, the view's own observations left out."""
+        total = self.total
+        if view is not None:
+            total = total.copy()
+            seen = view.landmarks >= 0
+            np.subtract.at(total, view.landmarks[seen],
+                           view.descriptors[seen].astype(np.float32))
+        return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-6)
+
+
+@dataclass(frozen=True)
+class Episode:
+    """What one step decodes: codes' landmarks [M], their descriptors [M x D], the view that asks,
+    targets [N] index into the codes or -1."""
+
+    chosen: npt.NDArray[np.int64]
+    descriptors: npt.NDArray[np.float32]
+    view: View
+    targets: npt.NDArray[np.int64]
+    foreign: bool
+
+
+def draw(rng: np.random.Generator, scenes: list[TrainingScene], options: NeumapTraining
+         ) -> tuple[TrainingScene, Episode]:
+    scene = scenes[int(rng.integers(len(scenes)))]
+    foreign = len(scenes) > 1 and rng.random() < options.foreign
+    asker = scene
+    while foreign and asker is scene:
+        asker = scenes[int(rng.integers(len(scenes)))]
+    view = asker.views[int(rng.integers(len(asker.views)))]
+    fraction = np.exp(rng.uniform(np.log(0.1), 0.0))
+    count = int(np.clip(len(scene.positions) * fraction, 64, options.most_codes))
+    # long tracks first, as the map keeps them, but never the same choice twice
+    order = np.argsort(-scene.landmarks.track_lengths * rng.gamma(1.0, size=len(scene.positions)))
+    chosen = order[:count]
+    slot = np.full(len(scene.positions), -1)
+    slot[chosen] = np.arange(len(chosen))
+    targets = np.where(view.landmarks >= 0, slot[np.maximum(view.landmarks, 0)], -1) \
+        if not foreign else np.full(len(view.keypoints), -1)
+    known = scene.descriptors_without(None if foreign else view)[chosen]
+    return scene, Episode(chosen, known, view, targets.astype(np.int64), foreign)
+
+
+def episode_losses(network: NeumapNetwork, scene: TrainingScene, episode: Episode, codes: Tensor,
+                   factors: Tensor | None, side: float, options: NeumapTraining
+                   ) -> dict[str, Tensor]:
+    """The weighted losses (equations 8-10) and, to follow, the share of right decodings."""
+    view = episode.view
+    positions = torch.from_numpy(scene.positions[episode.chosen])
+    voxels = torch.from_numpy(grid(scene.positions[episode.chosen], side)[1])
+    keys, values = network.unfold(codes, factors)
+    asked = torch.from_numpy(view.descriptors.astype(np.float32))
+    target = torch.from_numpy(episode.targets)
+    coordinates, confidence, _, chosen, _, final = network.decode(
+        asked, codes, keys, values, positions, voxels, torch.tensor([side]))
+    parts: dict[str, Tensor] = {}
+    known = target >= 0
+    if known.any():
+        logits = network.questions(asked[known]) @ codes.T * network.temperature.exp()
+        parts["match"] = options.match * F.cross_entropy(logits, target[known])
+        hit = chosen == target[:, None]
+        found = hit.any(1)
+        if found.any():
+            parts["pointing"] = F.cross_entropy(final[found], hit[found].float().argmax(1))
+            apart = (coordinates[found] - positions[target[found]]).norm(dim=-1) / side
+            parts["coordinate"] = options.coordinate * apart.clamp(max=2.0).mean()
+    right = torch.zeros(len(asked))
+    if not episode.foreign:
+        pixels = project(view.camera, view.map_from_camera.inverse().apply(
+            coordinates.detach().numpy()))
+        right = torch.from_numpy(
+            np.linalg.norm(pixels - view.keypoints, axis=1) < HIT).float()
+    parts["confidence"] = options.confidence * F.binary_cross_entropy_with_logits(
+        confidence, right)
+    return parts
+
+
+def train(network: NeumapNetwork, scenes: list[TrainingScene], options: NeumapTraining,
+          log: Path) -> None:
+    """Trains in place over many scenes; a line of JSON every 100 steps goes to `log`."""
+    rng = np.random.default_rng(options.seed)
+    torch.manual_seed(options.seed)
+    optimiser = torch.optim.AdamW(network.parameters(), options.rate, weight_decay=1e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, options.steps,
+                                                   pct_start=0.1)
+    log.write_text(json.dumps(asdict(options)) + "\n")
+    start, running = time.monotonic(), dict[str, float]()
+    network.train()
+    for step in range(options.steps):
+        scene, episode = draw(rng, scenes, options)
+        codes = network.encode(torch.from_numpy(episode.descriptors))
+        codes = codes + (torch.rand_like(codes) - 0.5) * 2 ** (1 - options.noise_bits)
+        side = choose_side(scene.positions[episode.chosen]) * float(np.exp(rng.normal() * 0.4))
+        parts = episode_losses(network, scene, episode, codes, None, side, options)
+        optimiser.zero_grad()
+        torch.stack(list(parts.values())).sum().backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        for name, value in parts.items():
+            running[name] = 0.98 * running.get(name, value.item()) + 0.02 * value.item()
+        if step % 100 == 99:
+            line = {"step": step + 1, "seconds": round(time.monotonic() - start),
+                    **{name: round(value, 4) for name, value in running.items()}}
+            with log.open("a") as stream:
+                stream.write(json.dumps(line) + "\n")
+    network.eval()

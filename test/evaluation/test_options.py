@@ -1,0 +1,56 @@
+"""What people type for a bench."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nmap_reloc.errors import NmapError
+from nmap_reloc.evaluation import options
+from nmap_reloc.evaluation.options import Kind
+
+
+@pytest.mark.parametrize(("words", "count"), [
+    ("40KB", 40_000), ("1.5 MiB", 1_572_864), ("81226096", 81_226_096), ("2 gb", 2 * 10 ** 9)])
+def test_sizes(words: str, count: int) -> None:
+    assert options.parse_size(words) == count
+
+
+@pytest.mark.parametrize("words", ["", "KB", "-3KB", "0", "40 parsecs", "1e3"])
+def test_wrong_sizes_are_one_line(words: str) -> None:
+    with pytest.raises(NmapError, match=r"not a number of bytes; write it like"):
+        options.parse_size(words)
+
+
+def test_budgets_are_shares_or_bytes_for_all_scenes_or_one() -> None:
+    share, count = options.parse_budgets("0.25%, redkitchen=40KB")
+    assert (share.label, share.scene, share.bytes(81_226_096)) == ("0.25 %", None, 203_065)
+    assert (count.label, count.scene, count.bytes(1)) == ("40 KB", "redkitchen", 40_000)
+
+
+@pytest.mark.parametrize("words", ["", "0%", "200%", "x%", "fox=", ","])
+def test_wrong_budgets(words: str) -> None:
+    with pytest.raises(NmapError):
+        options.parse_budgets(words)
+
+
+def test_kinds() -> None:
+    assert options.parse_kinds("landmarks,neumap,landmarks:sift") == (
+        Kind("landmarks", "sift"), Kind("landmarks", "learned"), Kind("neumap", "learned"))
+    for words in ("cubes", "neumap:orb"):
+        with pytest.raises(NmapError, match="choose from"):
+            options.parse_kinds(words)
+
+
+def test_reference_bytes_and_decoders(tmp_path: Path) -> None:
+    assert options.parse_reference_bytes(["fox=19656120", "a=1KB"]) == \
+        {"fox": 19_656_120, "a": 1000}
+    with pytest.raises(NmapError, match="SCENE=BYTES"):
+        options.parse_reference_bytes(["19656120"])
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    assert options.parse_decoders([f"fox={weights}", str(weights)]) == \
+        {"fox": weights, None: weights}
+    with pytest.raises(NmapError, match="no such folder"):
+        options.parse_decoders(["fox=missing"])
