@@ -2,8 +2,6 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-# For wheels without CUDA: make setup PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"
-PIP_FLAGS ?=
 STAMP := $(VENV)/.setup-$(shell cat setup.py constraints.txt Makefile | cksum | tr ' ' '-')
 REMEDY := error: $(PYTHON) has no ensurepip, so it cannot make a virtual environment; \
 	install it (Debian, Ubuntu: apt install python3-venv) or name another: make setup PYTHON=python3.11
@@ -18,7 +16,7 @@ $(STAMP):
 		{ echo '$(REMEDY)' >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@touch $(VENV)/COLCON_IGNORE
-	$(BIN)/python -m pip install --quiet --use-pep517 $(PIP_FLAGS) -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --use-pep517 -c constraints.txt -e '.[dev]'
 	@rm -f $(VENV)/.setup-*
 	@touch $@
 

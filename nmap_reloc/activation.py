@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from nmap_reloc.maps.retrieval import RetrievalIndex
 from nmap_reloc.representations.base import Loaded
 from nmap_reloc.types import Camera, Features, Ints, PosePrior
+from nmap_reloc.undistort import undistort
 
 SIMILAR_VIEWS = 10  # whose voxels are activated when lost
 SIGMAS = 3.0  # of the prior's uncertainty by which its view is widened
@@ -45,9 +47,9 @@ def in_view(active: Loaded, camera: Camera, prior: PosePrior, most: int) -> Ints
     return seen[np.argsort(distance[seen], kind="stable")][:most].astype(np.int32)
 
 
-def _half_angle(camera: Camera, corners: np.ndarray) -> float:
-    """The widest angle from the optical axis to a corner, radians."""
-    from nmap_reloc.undistort import undistort
-
+def _half_angle(camera: Camera, corners: npt.NDArray[np.float64]) -> float:
+    """The widest angle from the axis to a corner, radians; pi where a corner has no ray."""
     rays = undistort(corners, camera)
+    if not np.isfinite(rays).all():
+        return float(np.pi)
     return float(np.arctan(np.linalg.norm(rays, axis=1)).max())

@@ -77,6 +77,7 @@ class Localizer:
     def localize_features(self, features: Features, camera: Camera,
                           prior: PosePrior | None = None) -> Estimate:
         """The same from features of the map's extractor."""
+        check_camera(camera, (features.height, features.width), "image of the features")
         return self._answer(features, camera, prior, Stopwatch())
 
     def _answer(self, features: Features, camera: Camera, prior: PosePrior | None,

@@ -43,7 +43,7 @@ class SolveOptions:
     """How to solve. Distances in pixels."""
 
     solver: Literal["auto", "pycolmap", "opencv"] = "auto"  # auto: pycolmap where there is one
-    max_error: float = 12.0       # of an inlier of RANSAC, and of the refinement at most
+    max_error: float = 8.0        # of an inlier of RANSAC, and of the refinement at most
     min_error: float = 1.0        # an inlier of the refinement may always be this far off
     hypothesis_pairs: int = 384   # RANSAC draws from and scores the most confident pairs only
     enough_inliers: int = 24      # and from all pairs where that gave fewer inliers than this

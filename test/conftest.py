@@ -23,3 +23,24 @@ def scenes_root() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real scenes at {folder}; set NMAP_SCENES to their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def feature_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small feature network, as weights and as ONNX. Untrained, but it behaves:
+    what has texture has keypoints, what has none has none."""
+    pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    from small_networks import write_features
+
+    return write_features(tmp_path_factory.mktemp("features"))
+
+
+@pytest.fixture(scope="session")
+def neumap_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small neumap network for SIFT that was trained for some seconds."""
+    pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    from small_networks import write_neumap
+
+    return write_neumap(tmp_path_factory.mktemp("neumap"))

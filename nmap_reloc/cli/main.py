@@ -20,6 +20,7 @@ COMMANDS = {
     ("map", "build"): ("map_build:build", "Build a map from photographs, COLMAP or a bag."),
     ("map", "info"): ("map_info:info", "Say what is in a map."),
     ("map", "verify"): ("map_verify:verify", "Check a map's files, re-localize held-out views."),
+    ("map", "attention"): ("map_attention:attention", "Show what the codes of a map look at."),
     ("train", "features"): ("train_features:train_features", "Train the feature extractor."),
     ("train", "neumap"): ("train_neumap:train_neumap", "Train the scene-agnostic decoder."),
     ("", "evaluate"): ("evaluate:evaluate", "Localize a scene's queries and report how well."),

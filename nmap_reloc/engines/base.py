@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-import numpy as np
 import numpy.typing as npt
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -27,7 +26,7 @@ class Engine(Protocol):
         """Declared shape of an input; -1 where it may vary."""
         ...
 
-    def __call__(self, inputs: Arrays) -> dict[str, npt.NDArray[np.generic]]:
+    def __call__(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
         """Runs once; the outputs by name. The arrays are the caller's own."""
         ...
 

@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -32,15 +32,15 @@ class Exportable(nn.Module):
 class FeatureGraph(Exportable):
     """image [1 x 1 x H x W] in 0..1, slots [K]: how many keypoints (its values don't matter)."""
 
-    input_shapes = {"image": (1, 1, -1, -1), "slots": (-1,)}
     output_names = ("keypoints", "scores", "descriptors", "global_descriptor")
 
     def __init__(self, network: FeatureNetwork):
         super().__init__()
         self.network = network
+        self.input_shapes = {"image": (1, 1, -1, -1), "slots": (-1,)}
 
     def forward(self, image: Tensor, slots: Tensor) -> tuple[Tensor, ...]:
-        return self.network(image, slots.shape[0])  # type: ignore[no-any-return]
+        return self.network(image, slots.shape[0])
 
     def examples(self) -> tuple[tuple[Tensor, ...], tuple[dict[int, str], ...]]:
         return (torch.rand(1, 1, 224, 256), torch.zeros(100)), \
@@ -112,9 +112,10 @@ def open_network(name: str, weights: Path | None = None) -> FeatureNetwork | Neu
         network = (FeatureNetwork(**sizes) if name.startswith("features")
                    else NeumapNetwork(NeumapShape(**sizes)))
         network.load_state_dict(state)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise NmapError(f"network {path}: not weights of {name} ({str(error).splitlines()[0]}); "
-                        "train it again") from error
+    except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise NmapError(f"network {path}: not weights of {name} ({reason}); train it again, or "
+                        "install the package again") from error
     return network.eval()
 
 
@@ -133,8 +134,8 @@ def export(graph: str, weights: Path) -> Path:
     """Writes GRAPH.onnx beside the weights it is made of."""
     module = load_network(graph, weights)
     inputs, axes = module.examples()
-    dynamic = {name: {axis: label for axis, label in labels.items()}
-               for name, labels in zip(module.input_shapes, axes, strict=True) if labels}
+    dynamic = {name: labels for name, labels in zip(module.input_shapes, axes, strict=True)
+               if labels}
     path = weights / f"{graph}.onnx"
     temporary = path.with_suffix(".tmp")
     with warnings.catch_warnings():

@@ -26,8 +26,9 @@ class OnnxEngine:
             self._session: Any = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own types are not public
-            raise NmapError(f"network {path}: onnxruntime can't load it "
-                            f"({str(error).splitlines()[0]}); install the package again") from error
+            reason = " ".join(str(error).split())[:120]
+            raise NmapError(f"network {path}: onnxruntime can't load it ({reason}); install the "
+                            "package again") from error
         self._shapes = {i.name: tuple(d if isinstance(d, int) else -1 for d in i.shape)
                         for i in self._session.get_inputs()}
         self._outputs = [o.name for o in self._session.get_outputs()]
@@ -35,7 +36,7 @@ class OnnxEngine:
     def shape(self, name: str) -> tuple[int, ...]:
         return self._shapes[name]
 
-    def __call__(self, inputs: Arrays) -> dict[str, npt.NDArray[np.generic]]:
+    def __call__(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
         given = {name: np.ascontiguousarray(value) for name, value in inputs.items()
                  if name in self._shapes}
         return dict(zip(self._outputs, self._session.run(self._outputs, given), strict=True))

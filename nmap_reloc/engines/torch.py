@@ -26,7 +26,7 @@ class TorchEngine:
         return self._network.input_shapes[name]
 
     @torch.inference_mode()
-    def __call__(self, inputs: Arrays) -> dict[str, npt.NDArray[np.generic]]:
+    def __call__(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
         assert self._network is not None
         given: list[Any] = [torch.from_numpy(np.ascontiguousarray(inputs[name]))
                             for name in self._network.input_shapes]

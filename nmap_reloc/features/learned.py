@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from nmap_reloc.engines import open_engine
 from nmap_reloc.errors import NmapError
@@ -35,10 +37,12 @@ class LearnedExtractor:
             raise NmapError(f"image of shape {image.shape} and type {image.dtype}: grey [H x W] "
                             "or RGB [H x W x 3] of uint8 is needed; convert it")
         height, width = image.shape[:2]
-        grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        grey: npt.NDArray[Any] = image if image.ndim == 2 else cv2.cvtColor(
+            image, cv2.COLOR_RGB2GRAY)
         factor = min(1.0, LARGEST / max(height, width))
         if factor < 1:
-            grey = cv2.resize(grey, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+            smaller = (max(1, round(width * factor)), max(1, round(height * factor)))
+            grey = cv2.resize(grey, smaller, interpolation=cv2.INTER_AREA)
         inner = grey.shape
         down, right = (-grey.shape[0] % STRIDE, -grey.shape[1] % STRIDE)
         if down or right:
@@ -56,5 +60,5 @@ class LearnedExtractor:
                         width, height)
 
 
-def _floats(array: np.ndarray) -> Floats:
+def _floats(array: npt.NDArray[Any]) -> Floats:
     return np.ascontiguousarray(array, np.float32)

@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+NEVER = -60.0  # logit of what is no maximum
 STRIDE = 32  # image sides are padded to a multiple of this
 RADIUS = 2  # non-maximum suppression and sub-pixel window, pixels
-TEMPERATURE = 0.1  # of the soft-argmax around each maximum (ALIKE, arXiv 2112.02906, eq. 3)
 
 
 def convolution(inputs: int, outputs: int, stride: int = 1, size: int = 3) -> nn.Sequential:
@@ -103,32 +103,41 @@ class FeatureNetwork(nn.Module):
         """image [1 x 1 x H x W] -> keypoints [N x 2], scores [N], descriptors [N x D],
         global descriptor [G], the N best maxima first."""
         maps = self.pyramid(image)
-        keypoints, scores = detect(torch.sigmoid(self.score_logits(maps)), count)
+        keypoints, logits = detect(self.score_logits(maps), count)
+        scores = torch.sigmoid(logits)
         height, width = image.shape[2], image.shape[3]
         described = self.descriptors(maps, keypoints[None], (height, width))
         return keypoints, scores, described[0], self.global_descriptor(maps)[0]
 
 
 def detect(scores: Tensor, count: int, border: int = 8) -> tuple[Tensor, Tensor]:
-    """score map [1 x 1 x H x W] -> sub-pixel maxima [N x 2] and scores [N], best first.
+    """logits [1 x 1 x H x W] -> sub-pixel maxima [N x 2] and their logits [N], best first.
 
-    The position is the soft-argmax of the (2 RADIUS + 1)^2 window around the maximum.
+    The position is the soft-argmax around the maximum.
     """
     size = 2 * RADIUS + 1
     peaks = F.max_pool2d(scores, size, 1, RADIUS)
     inside = F.pad(torch.ones_like(scores[:, :, border:-border, border:-border]), [border] * 4)
-    candidates = torch.where(peaks == scores, scores * inside, torch.zeros_like(scores))
+    candidates = torch.where((peaks == scores) & (inside > 0), scores,
+                             torch.full_like(scores, NEVER))
     best, index = candidates.flatten().topk(count)
     width = scores.shape[3]
     row, column = index // width, index % width
+    return soft_argmax(scores[0, 0], column, row), best
+
+
+def soft_argmax(scores: Tensor, column: Tensor, row: Tensor) -> Tensor:
+    """logits [H x W], whole pixels [N] each -> sub-pixel positions [N x 2]: the mean of the
+    (2 RADIUS + 1)^2 window around each, weighted by the exponential of the logits. Peaks are
+    taught as bells, so the weights are a bell around the true place."""
+    width = scores.shape[1]
     offset = torch.arange(-RADIUS, RADIUS + 1, device=scores.device)
     window = (row[:, None, None] + offset[None, :, None]) * width \
         + column[:, None, None] + offset[None, None, :]
     values = scores.flatten()[window.clamp(min=0, max=scores.numel() - 1)]  # [N x 5 x 5]
-    weights = ((values - best[:, None, None]) / TEMPERATURE).exp()
+    weights = (values - values.amax((1, 2), keepdim=True)).exp()
     weights = weights / weights.sum((1, 2), keepdim=True)
     step = offset.to(scores.dtype)
     dx = (weights.sum(1) * step).sum(1)
     dy = (weights.sum(2) * step).sum(1)
-    keypoints = torch.stack([column + dx + 0.5, row + dy + 0.5], 1)
-    return keypoints, best
+    return torch.stack([column + dx + 0.5, row + dy + 0.5], 1)

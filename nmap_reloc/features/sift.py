@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from nmap_reloc.errors import NmapError
 from nmap_reloc.types import Features, Floats, Image
@@ -20,7 +22,7 @@ from nmap_reloc.types import Features, Floats, Image
 SETTINGS: dict[str, float | bool] = {"nOctaveLayers": 3, "contrastThreshold": 0.02,
                                      "edgeThreshold": 10.0, "sigma": 1.6,
                                      "enable_precise_upscale": True}
-ORIENTATIONS = 0.25  # this share of keypoints has a second orientation: detected on top, merged
+SURPLUS = 0.5  # detected on top: a quarter or so are second orientations of a point, and merged
 GLOBAL = 64  # dimensions of the global descriptor
 BANDWIDTH = 0.45  # of its kernel: about the distance between unrelated RootSIFT, over two
 FORMAT = 1  # raise it whenever the code below changes what comes out
@@ -34,10 +36,11 @@ class SiftExtractor:
 
     def __init__(self, keypoints: int = 1024) -> None:
         self.keypoints = keypoints
-        settings = json.dumps([FORMAT, GLOBAL, BANDWIDTH, SETTINGS], sort_keys=True)
+        settings = json.dumps([FORMAT, SURPLUS, GLOBAL, BANDWIDTH, SETTINGS], sort_keys=True)
         self.content_hash = hashlib.sha256(b"sift" + settings.encode()).hexdigest()
-        wanted = int(keypoints * (1 + ORIENTATIONS))
-        self._sift = cv2.SIFT_create(nfeatures=wanted, **SETTINGS)  # type: ignore[call-overload]
+        wanted = int(keypoints * (1 + SURPLUS))
+        create: Any = getattr(cv2, "SIFT_create")  # noqa: B009, OpenCV's type stubs lack it
+        self._sift = create(nfeatures=wanted, **SETTINGS)
         random = np.random.default_rng(0)
         self._frequencies = random.normal(0, 1 / BANDWIDTH, (128, GLOBAL)).astype(np.float32)
         self._phases = random.uniform(0, 2 * np.pi, GLOBAL).astype(np.float32)
@@ -76,12 +79,12 @@ def _grey(image: Image) -> Image:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def _strongest(position: Floats, response: Floats, count: int) -> np.ndarray:
+def _strongest(position: Floats, response: Floats, count: int) -> npt.NDArray[np.int64]:
     """Indices of the `count` strongest keypoints, one per position, in an order without ties."""
     order = np.lexsort((position[:, 0], position[:, 1], -response))
     # A second orientation is the same point again: it would vote twice for one correspondence.
     _, first = np.unique(position[order], axis=0, return_index=True)
-    return np.asarray(order[np.sort(first)][:count])
+    return np.asarray(order[np.sort(first)][:count], np.int64)
 
 
 def _root(descriptors: Floats) -> Floats:

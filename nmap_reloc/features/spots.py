@@ -22,8 +22,8 @@ SIZE = 640  # an image is warped as a whole
 
 def detect_extrema(grey: Image, count: int) -> tuple[Floats, Floats]:
     """Sub-pixel extrema [N x 2] (COLMAP pixels), strongest first, and their responses [N]."""
-    sift = cv2.SIFT_create(nfeatures=count, contrastThreshold=0.01,  # type: ignore[call-overload]
-                           edgeThreshold=12.0, enable_precise_upscale=True)
+    sift = cv2.SIFT.create(nfeatures=count, contrastThreshold=0.01, edgeThreshold=12.0,
+                           enable_precise_upscale=True)
     found = sift.detect(grey, None)
     if not found:
         return np.zeros((0, 2), np.float32), np.zeros(0, np.float32)

@@ -86,7 +86,9 @@ def teach(teacher: Alike, image: Image, count: int) -> tuple[Floats, Floats, Flo
     pad = (-width % 32, -height % 32)
     x = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255
     scores, descriptors = teacher(F.pad(x, (0, pad[0], 0, pad[1]), mode="replicate"))
-    keypoints, best = detect(scores[None, None, :height, :width], count)
+    logits = torch.logit(scores[None, None, :height, :width].clamp(1e-6, 1 - 1e-6))
+    keypoints, best = detect(logits, count)
+    best = torch.sigmoid(best)
     at = keypoints - 0.5  # the peer's pixel centres are whole numbers
     grid = 2 * at / torch.tensor([scores.shape[1] - 1.0, scores.shape[0] - 1.0]) - 1
     sampled = F.grid_sample(descriptors[None], grid[None, None], align_corners=True)[0, :, 0].T

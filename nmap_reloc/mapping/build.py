@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,12 @@ from nmap_reloc import __version__
 from nmap_reloc.errors import NmapError
 from nmap_reloc.localizer import Localizer, LocalizerOptions
 from nmap_reloc.mapping.landmarks import Landmarks
-from nmap_reloc.mapping.neumap_tiles import NeumapMaker, Piece
+from nmap_reloc.mapping.partition import Piece
 from nmap_reloc.maps.held_out import Limits, decode_held_out, encode_held_out
 from nmap_reloc.maps.manifest import Manifest, tile_entry, verification_entry
 from nmap_reloc.maps.store import Site, next_version, save_site
 from nmap_reloc.maps.tile import encode_tile
-from nmap_reloc.maps.verification import recall_of, relocalize_views
+from nmap_reloc.maps.verification import check_files, recall_of, relocalize_views
 from nmap_reloc.representations import network_name, open_decoder
 from nmap_reloc.representations.base import Decoder
 from nmap_reloc.representations.landmarks.encode import encode as encode_landmarks
@@ -59,25 +60,48 @@ def build_site(landmarks: Landmarks, site: Path, representation: str = "neumap",
         name, next_version(site), options.frame, landmarks.unit, representation,
         landmarks.features, landmarks.extractor_hash,
         "" if network is None else content_hash(network, options.weights),
-        {"version": __version__, "views": len(landmarks.views), "landmarks": len(landmarks)}, ())
+        {"version": __version__, "views": len(landmarks.views), "landmarks": len(landmarks),
+         "input": fingerprint_of(landmarks, options)}, ())
     limits = Limits.usual(landmarks.unit, span(landmarks))
     checks = encode_held_out(landmarks.held_out, limits) if landmarks.held_out else None
     if checks is not None:
         blank = replace(blank, verification=verification_entry(checks))
 
     if network is None:
-        pieces = _whole(landmarks, budget)
+        pieces = _whole(landmarks, blank, budget)
     else:
+        from nmap_reloc.mapping.neumap_tiles import NeumapMaker  # torch, seconds to import
+
         wanted = max(LEAST_BUDGET, landmarks.observation_bytes() // COMPRESSION) \
             if budget is None else budget
-        maker = NeumapMaker(landmarks, wanted - SELF_CHECK, options.weights, options.tile,
+        maker = NeumapMaker(landmarks, wanted, options.weights, options.tile,
                             options.polish)
-        pieces = maker.make(lambda tried: sum(map(len, _encode(tried, blank)[1]))
-                            + len(_encode(tried, blank)[0].to_bytes()))
+        pieces = maker.make(lambda tried: _bytes(*_encode(tried, blank)))
     manifest, encoded = _encode(pieces, blank)
     if checks is not None:
         manifest = _checked(manifest, pieces, checks, decoder, str(site))
     return save_site(site, manifest, encoded, checks)
+
+
+def unchanged(site: Path, landmarks: Landmarks, options: BuildOptions) -> Site | None:
+    """The map at `site` if these landmarks and options made it, else None."""
+    try:
+        found = Site.open(site)
+    except NmapError:
+        return None
+    same = found.manifest.built.get("input") == fingerprint_of(landmarks, options)
+    return found if same and not any(check.problem for check in check_files(found)[0]) else None
+
+
+def fingerprint_of(landmarks: Landmarks, options: BuildOptions) -> str:
+    """16 hexadecimal digits of all that decides what the map will be."""
+    network = network_name(options.representation, landmarks.features)
+    decoder = "" if network is None else content_hash(network, options.weights)
+    settings = replace(options, weights=None)  # where they lie does not matter
+    digest = sha256(f"{__version__} {decoder} {landmarks.extractor_hash} {settings}".encode())
+    for array in (landmarks.positions, landmarks.track_lengths, landmarks.mean_descriptors()):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _encode(pieces: Sequence[Piece], blank: Manifest) -> tuple[Manifest, list[bytes]]:
@@ -88,6 +112,11 @@ def _encode(pieces: Sequence[Piece], blank: Manifest) -> tuple[Manifest, list[by
     return replace(blank, tiles=entries), encoded
 
 
+def _bytes(manifest: Manifest, encoded: Sequence[bytes]) -> int:
+    """What the site will weigh once its manifest has the recall."""
+    return len(manifest.to_bytes()) + SELF_CHECK + sum(map(len, encoded))
+
+
 def span(landmarks: Landmarks) -> float:
     """The diagonal of the box around all camera centres, map units."""
     centres = np.array([v.map_from_camera.translation
@@ -95,20 +124,21 @@ def span(landmarks: Landmarks) -> float:
     return float(np.linalg.norm(np.ptp(centres, axis=0)))
 
 
-def _whole(landmarks: Landmarks, budget: int | None) -> list[Piece]:
-    """The uncompressed representation knows no budget."""
-    tile = encode_landmarks(landmarks, "0_0")
-    if budget is not None and len(encode_tile(tile)) > budget:
-        raise NmapError(f"--budget {budget} bytes: an uncompressed map of these landmarks takes "
-                        f"{len(encode_tile(tile))}; use --representation neumap")
-    return [Piece(tile, landmarks.positions)]
+def _whole(landmarks: Landmarks, blank: Manifest, budget: int | None) -> list[Piece]:
+    """The uncompressed representation can't be made smaller. NmapError: over the budget."""
+    pieces = [Piece(encode_landmarks(landmarks, "0_0"), landmarks.positions)]
+    if budget is not None and (least := _bytes(*_encode(pieces, blank))) > budget:
+        raise NmapError(f"--budget {budget} bytes: can't be met; the uncompressed map of this "
+                        f"scene takes {least} bytes; use --representation neumap")
+    return pieces
 
 
 def _checked(manifest: Manifest, pieces: Sequence[Piece], checks: bytes, decoder: Decoder,
              name: str) -> Manifest:
     """The manifest with the recall of the held-out views against the tiles as stored."""
     views, limits = decode_held_out(checks, name)
-    localizer = Localizer(manifest, [piece.tile for piece in pieces], None, decoder, LocalizerOptions())
+    localizer = Localizer(manifest, [piece.tile for piece in pieces], None, decoder,
+                          LocalizerOptions())
     results = relocalize_views(views, localizer, limits)
     recall = recall_of(results)
     finite = [r.translation for r in results if np.isfinite(r.translation)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ def extract(images: Sequence[PosedImage], extractor: Extractor, folder: Path, ke
                                      extractor.keypoints)[:32] + ".safetensors")
         try:
             features = _load(path) or _extract_one(image, extractor, path)
-        except _Unreadable as reason:
+        except _UnusableImageError as reason:
             log.warning("%s", reason)
             reasons.append(str(reason))
             continue
@@ -57,7 +57,7 @@ def extract(images: Sequence[PosedImage], extractor: Extractor, folder: Path, ke
     return shots
 
 
-class _Unreadable(Exception):
+class _UnusableImageError(Exception):
     """One image among many: a warning, not an error."""
 
 
@@ -65,10 +65,11 @@ def _extract_one(image: PosedImage, extractor: Extractor, path: Path) -> Feature
     try:
         pixels = image.read()
     except NmapError as error:
-        raise _Unreadable(str(error)) from error
+        raise _UnusableImageError(str(error)) from error
     if pixels.shape[:2] != (image.camera.height, image.camera.width):
-        raise _Unreadable(f"{image.name} {pixels.shape[1]}x{pixels.shape[0]}: its camera says "
-                          f"{image.camera.width}x{image.camera.height}; skipped")
+        raise _UnusableImageError(
+            f"{image.name} {pixels.shape[1]}x{pixels.shape[0]}: its camera says "
+            f"{image.camera.width}x{image.camera.height}; give the intrinsics of this image")
     _save(path, extractor(pixels))
     features = _load(path)  # as stored (float16), so that a resumed build gives the same map
     if features is None:
@@ -92,6 +93,3 @@ def _load(path: Path) -> Features | None:
     return Features(arrays["keypoints"], arrays["scores"],
                     arrays["descriptors"].astype(np.float32), arrays["global"], width, height)
 
-
-def names_of(shots: Iterable[Shot]) -> list[str]:
-    return [shot.name for shot in shots]

@@ -58,6 +58,6 @@ class Landmarks:
         return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-9)
 
     def observation_bytes(self) -> int:
-        """What a classical map would weigh: every observation's descriptor and position, float32."""
+        """What a classical map weighs: every observation's descriptor and position, float32."""
         dimensions = self.views[0].descriptors.shape[1]
         return int(self.track_lengths.sum()) * 4 * dimensions + 12 * len(self)

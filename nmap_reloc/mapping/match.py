@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pycolmap
 
+from nmap_reloc.camera import to_pycolmap
 from nmap_reloc.geometry import Rigid
 from nmap_reloc.mapping.extract import Progress, Shot
 from nmap_reloc.mapping.pairs import Pairs
-from nmap_reloc.types import Camera, Doubles, Floats, Ints
+from nmap_reloc.types import Doubles, Floats, Ints
 
 Matches = dict[tuple[int, int], Ints]  # (a, b) -> [M x 2] keypoint of a, keypoint of b
 
@@ -32,11 +32,6 @@ POSED = {"sift": Rule(0.95, 0.7), "learned": Rule(0.97, 0.5)}
 UNPOSED = {"sift": Rule(0.8, 0.7), "learned": Rule(0.9, 0.5)}
 BAND = 2.0  # pixels of Sampson error that agree with the poses
 FEWEST = 8  # matches, below which a pair is chance
-
-
-def colmap_camera(camera: Camera) -> pycolmap.Camera:
-    return pycolmap.Camera(model=camera.model, width=camera.width, height=camera.height,
-                           params=list(camera.params))
 
 
 def match(shots: Sequence[Shot], pairs: Pairs, rules: dict[str, Rule], features: str,
@@ -77,8 +72,9 @@ def mutual(similarity: Floats, rule: Rule) -> Ints:
 
 def _rays(shot: Shot) -> Doubles:
     """[N x 3] viewing rays with z = 1, distortion undone; NaN where a pixel has none."""
-    plane = colmap_camera(shot.camera).cam_from_img(shot.features.keypoints.astype(np.float64))
-    return np.hstack([np.asarray(plane, np.float64), np.ones((len(plane), 1))])
+    pixels = shot.features.keypoints.astype(np.float64)
+    plane = np.asarray(to_pycolmap(shot.camera).cam_from_img(pixels), np.float64)
+    return np.hstack([plane.reshape(-1, 2), np.ones((len(pixels), 1))])
 
 
 def _sampson(a: Shot, b: Shot, rays_a: Doubles, rays_b: Doubles) -> Doubles:
@@ -89,8 +85,8 @@ def _sampson(a: Shot, b: Shot, rays_a: Doubles, rays_b: Doubles) -> Doubles:
     lines_a = rays_b @ essential  # [M x 3] epipolar lines in a
     across = np.abs((lines_b * rays_b).sum(1))
     along = (lines_b[:, :2] ** 2).sum(1) + (lines_a[:, :2] ** 2).sum(1)
-    focal = (colmap_camera(a.camera).mean_focal_length()
-             + colmap_camera(b.camera).mean_focal_length()) / 2
+    focal = (to_pycolmap(a.camera).mean_focal_length()
+             + to_pycolmap(b.camera).mean_focal_length()) / 2
     return np.asarray(focal * across / np.sqrt(np.maximum(along, 1e-18)))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,30 +11,20 @@ from nmap_reloc.engines.export import open_network
 from nmap_reloc.errors import NmapError
 from nmap_reloc.localizer import LocalizerOptions
 from nmap_reloc.mapping.landmarks import Landmarks
-from nmap_reloc.mapping.partition import TILE, cut, ground_axes, partition
+from nmap_reloc.mapping.partition import TILE, Piece, cut, ground_axes, partition
 from nmap_reloc.maps.retrieval import RetrievalIndex
-from nmap_reloc.maps.tile import Tile
 from nmap_reloc.representations import network_name
 from nmap_reloc.representations.neumap.adapt import Adaptation, adapt
 from nmap_reloc.representations.neumap.encode import BITS, encode, into_voxels
 from nmap_reloc.representations.neumap.layout import CodedVoxels, to_tile
 from nmap_reloc.representations.neumap.network import NeumapNetwork
 from nmap_reloc.representations.neumap.select import rank
-from nmap_reloc.types import Doubles, Floats, Ints
+from nmap_reloc.types import Floats, Ints
 
 FEWEST_CODES = 32  # a map with fewer can't be localized against
 RETRIEVAL_SHARE = 0.06  # of the budget, where the site has more voxels than are decoded at once
 SEEN = 3  # codes of a voxel that a view must see to have seen the voxel
 CLOSE = 0.985  # of the budget used is near enough
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A tile with the points [N x 3] that bound it and its neighbours' ids."""
-
-    tile: Tile
-    points: Doubles
-    neighbours: tuple[str, ...] = ()
 
 
 Measure = Callable[[Sequence[Piece]], int]
@@ -67,7 +56,7 @@ class NeumapMaker:
         least = measure(best)
         if least > self._budget:
             raise NmapError(f"--budget {self._budget} bytes: can't be met; the smallest map of "
-                            f"this scene takes {least} bytes")
+                            f"this scene takes {least} bytes; give at least that")
         known = [(low, least)]
         count = min(self._estimate, high)
         for _ in range(8):
@@ -85,14 +74,15 @@ class NeumapMaker:
             known.append((count, size))
             count = int(a + (0.995 * self._budget - at_a) * (b - a) / max(at_b - at_a, 1))
             count = int(np.clip(count, low + 1, high - 1 if high < len(self._ranked) else high))
-        return best if not self._polish else self._polished(low, measure)
+        return best if not self._polish else self._polished(low, measure) or best
 
     def pieces(self, count: int) -> list[Piece]:
         """Tiles of the best `count` landmarks."""
         return self._cut(into_voxels(self._landmarks, self._ranked[:count], self._codes[:count]))
 
-    def _polished(self, count: int, measure: Measure) -> list[Piece]:
-        """Codes adapted to the scene; what pruning leaves is cut further if it grew too large."""
+    def _polished(self, count: int, measure: Measure) -> list[Piece] | None:
+        """Codes adapted to the scene; what pruning leaves is cut further if it grew too large.
+        None where not even the fewest fit."""
         chosen = self._ranked[:count]
         codes, factors = adapt(self._network, self._landmarks, chosen, self._codes[:count],
                                Adaptation(steps=self._polish))
@@ -100,8 +90,10 @@ class NeumapMaker:
         while True:
             pieces = self._cut(into_voxels(self._landmarks, chosen[kept], codes[kept],
                                            factors[kept]))
-            if measure(pieces) <= self._budget or len(kept) <= FEWEST_CODES:
+            if measure(pieces) <= self._budget:
                 return pieces
+            if len(kept) <= FEWEST_CODES:
+                return None
             kept = kept[:int(len(kept) * 0.98)]  # ranked: the least useful are last
 
     def _cut(self, coded: CodedVoxels) -> list[Piece]:

@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nmap_reloc.mapping.landmarks import Landmarks
+from nmap_reloc.maps.tile import Tile
 from nmap_reloc.representations.neumap.layout import CodedVoxels
+from nmap_reloc.types import Doubles
 
 TILE = 20.0  # metres along a side; a map in arbitrary units is one tile
 
@@ -22,6 +24,15 @@ class Part:
     neighbours: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Piece:
+    """A tile with the points [N x 3] that bound it and its neighbours' ids."""
+
+    tile: Tile
+    points: Doubles
+    neighbours: tuple[str, ...] = ()
+
+
 def ground_axes(landmarks: Landmarks) -> tuple[int, int]:
     """The two axes along which the cameras travel furthest: maps need not have z upward."""
     centres = np.array([view.map_from_camera.translation for view in landmarks.views])
@@ -32,11 +43,15 @@ def ground_axes(landmarks: Landmarks) -> tuple[int, int]:
 
 def partition(cells: npt.NDArray[np.int32], side: float, axes: tuple[int, int],
               tile: float | None) -> list[Part]:
-    """cells [V x 3] of voxels of this side -> tiles of about `tile` map units, None: one tile."""
+    """cells [V x 3] of voxels of this side -> tiles of about `tile` map units, None: one tile.
+
+    Tiles are counted from the site's corner, so that a site smaller than a tile is one.
+    """
     if tile is None:
         return [Part("0_0", np.arange(len(cells)), ())]
     across = max(1, round(tile / side))
-    places = np.floor_divide(cells[:, list(axes)], across)
+    flat = cells[:, list(axes)]
+    places = (flat - flat.min(0)) // across
     found = np.unique(places, axis=0)
     names = {tuple(p): f"{p[0]}_{p[1]}" for p in found.tolist()}
     parts = []

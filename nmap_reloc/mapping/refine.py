@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pycolmap
 
+from nmap_reloc.camera import to_pycolmap
 from nmap_reloc.errors import NmapError
 from nmap_reloc.geometry import Rigid
+from nmap_reloc.mapping.colmap import quietly, rigid_from
 from nmap_reloc.mapping.extract import Progress, Shot
-from nmap_reloc.mapping.match import UNPOSED, Matches, colmap_camera, match
+from nmap_reloc.mapping.match import UNPOSED, Matches, match
 from nmap_reloc.mapping.pairs import pairs_by_pose
-from nmap_reloc.mapping.points import reconstruct, rigid_from
+from nmap_reloc.mapping.points import reconstruct
 from nmap_reloc.mapping.stage_file import read_stage, write_stage
 
 TOLERANCES = (24.0, 8.0, 2.0)  # pixels of reprojection accepted, round after round
@@ -56,8 +58,8 @@ def verify(shots: Sequence[Shot], matches: Matches, progress: Progress) -> Match
     sound: Matches = {}
     for (a, b), found in progress(matches.items(), "verification", total=len(matches)):
         geometry = pycolmap.estimate_calibrated_two_view_geometry(
-            colmap_camera(shots[a].camera), shots[a].features.keypoints.astype(np.float64),
-            colmap_camera(shots[b].camera), shots[b].features.keypoints.astype(np.float64),
+            to_pycolmap(shots[a].camera), shots[a].features.keypoints.astype(np.float64),
+            to_pycolmap(shots[b].camera), shots[b].features.keypoints.astype(np.float64),
             found.astype(np.uint32), options)
         if len(geometry.inlier_matches) >= FEWEST:
             sound[a, b] = np.asarray(geometry.inlier_matches, np.int32)
@@ -75,7 +77,8 @@ def _adjust(shots: Sequence[Shot], matches: Matches, tolerance: float) -> list[S
     options.refine_focal_length = options.refine_extra_params = False
     options.print_summary = False
     options.ceres.loss_function_type = pycolmap.LossFunctionType.SOFT_L1
-    pycolmap.bundle_adjustment(model, options)
+    with quietly():
+        pycolmap.bundle_adjustment(model, options)
     names = [shot.name for shot in shots]
     centres = np.array([s.map_from_camera.translation for s in shots
                         if s.map_from_camera is not None])

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pycolmap
 
+from nmap_reloc.camera import from_pycolmap
 from nmap_reloc.errors import NmapError
 from nmap_reloc.geometry import Rigid
+from nmap_reloc.mapping.colmap import (
+    image_name,
+    quietly,
+    rigid_from,
+    scratch,
+    write_database,
+)
 from nmap_reloc.mapping.extract import Progress, Shot
 from nmap_reloc.mapping.match import UNPOSED, match
 from nmap_reloc.mapping.pairs import pairs_by_appearance
-from nmap_reloc.mapping.points import rigid_from, write_database
 from nmap_reloc.mapping.stage_file import read_stage, write_stage
 from nmap_reloc.types import Camera
 
@@ -52,23 +58,22 @@ def structure_from_motion(shots: Sequence[Shot], features: str, work: Path, key:
 def _register(shots: Sequence[Shot], features: str, path: Path, key: Any,
               progress: Progress) -> None:
     matches = match(shots, pairs_by_appearance(shots), UNPOSED, features, progress, band=None)
-    with tempfile.TemporaryDirectory(prefix="nmap-") as folder:
-        work = Path(folder)
+    with scratch() as work:
         write_database(work / "database.db", shots, matches, verified=False)
-        (work / "pairs.txt").write_text("".join(f"{shots[a].name} {shots[b].name}\n"
+        (work / "pairs.txt").write_text("".join(f"{image_name(a)} {image_name(b)}\n"
                                                 for a, b in matches))
         options = pycolmap.TwoViewGeometryOptions()
         options.ransac.random_seed = 0
-        pycolmap.verify_matches(work / "database.db", work / "pairs.txt", options)
+        with quietly():
+            pycolmap.verify_matches(work / "database.db", work / "pairs.txt", options)
         model = _largest(work, len(shots), progress)
     registered = sorted(i - 1 for i in model.reg_image_ids())
     images = [model.images[i + 1] for i in registered]
     poses = [rigid_from(image.cam_from_world()) for image in images]
-    cameras = [(c.model.name, c.width, c.height, c.params.tolist())
-               for c in (image.camera for image in images)]
+    cameras = [from_pycolmap(model.cameras[image.camera_id]) for image in images]
     write_stage(path, {"rotations": np.array([pose.rotation for pose in poses]),
                        "translations": np.array([pose.translation for pose in poses])},
-                {"key": key, "registered": registered, "cameras": cameras})
+                {"key": key, "registered": registered, "cameras": [astuple(c) for c in cameras]})
 
 
 def _largest(work: Path, count: int, progress: Progress) -> pycolmap.Reconstruction:
@@ -78,7 +83,8 @@ def _largest(work: Path, count: int, progress: Progress) -> pycolmap.Reconstruct
     options.extract_colors = False
     options.min_model_size = 3
     for _ in progress([0], "structure from motion", total=1):
-        models = pycolmap.incremental_mapping(work / "database.db", work, work, options)
+        with quietly():
+            models = pycolmap.incremental_mapping(work / "database.db", work, work, options)
     best = max(models.values(), key=lambda model: model.num_reg_images(), default=None)
     if best is None:
         raise NmapError(f"{count} photographs: no two fit together; give photographs that overlap "

@@ -51,6 +51,7 @@ def read_stage(path: Path) -> tuple[Arrays, Any] | None:
     try:
         with safe_open(path, "numpy") as stream:
             header = json.loads(stream.metadata()["header"])
-            return {name: stream.get_tensor(name) for name in stream.keys()}, header
+            names = stream.keys()  # a file of safetensors isn't iterable itself
+            return {name: stream.get_tensor(name) for name in names}, header
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         return None

@@ -84,14 +84,15 @@ class RetrievalIndex:
     def concatenate(indices: Sequence[RetrievalIndex]) -> RetrievalIndex:
         """One index over several tiles: the voxels of each follow those of the one before."""
         starts = np.cumsum([0, *(index.voxel_count for index in indices)]).tolist()
-        sizes = {index.descriptors.shape[1] for index in indices}
+        seen = [index for index in indices if len(index.descriptors)]
+        sizes = {index.descriptors.shape[1] for index in seen}
         if len(sizes) > 1:
             raise NmapError(f"retrieval index: tiles have global descriptors of {sorted(sizes)} "
                             f"values; {REMEDY}")
         voxels = [(listed + start).astype(np.int32)
                   for index, start in zip(indices, starts, strict=False)
                   for listed in index.voxels]
-        return RetrievalIndex(np.concatenate([index.descriptors for index in indices]),
+        return RetrievalIndex(np.concatenate([index.descriptors for index in seen or indices]),
                               tuple(voxels), starts[-1],
                               tuple(arrays for index in indices for arrays in index.arrays))
 

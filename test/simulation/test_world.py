@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -18,17 +19,22 @@ from nmap_reloc.simulation.render import build_world
 from nmap_reloc.simulation.trajectory import drive
 from nmap_reloc.simulation.world import World
 
-DETAIL = 0.1
+DETAIL = 0.05
 
 
+@lru_cache(maxsize=4)
 def small(name: str, seed: int) -> World:
     """Two rooms, or a short piece of lane."""
+    return fresh(name, seed)
+
+
+def fresh(name: str, seed: int) -> World:
     return build_world(name, seed, DETAIL, 2 if name == "rooms" else 8)
 
 
 @pytest.mark.parametrize("name", ["rooms", "lane"])
 def test_the_seed_decides_everything(name: str) -> None:
-    first, again, other = (small(name, seed) for seed in (3, 3, 4))
+    first, again, other = (fresh(name, seed) for seed in (0, 0, 1))
     for field in ("origin", "edge_u", "edge_v", "texture", "region"):
         np.testing.assert_array_equal(getattr(first, field), getattr(again, field))
     level = np.zeros(1, np.float32)
@@ -53,7 +59,7 @@ def test_the_mesh_is_the_panels() -> None:
 @pytest.mark.parametrize("name", ["rooms", "lane"])
 @pytest.mark.parametrize("query", [False, True])
 def test_drives_are_smooth_and_inside(name: str, query: bool) -> None:
-    world = small(name, 1)
+    world = small(name, 0)
     poses = drive(world, 0, 300, query)
     places = np.array([pose.translation for pose in poses])
     steps = np.linalg.norm(np.diff(places, axis=0), axis=1)
@@ -67,7 +73,7 @@ def test_drives_are_smooth_and_inside(name: str, query: bool) -> None:
 
 
 def test_map_and_query_drives_differ() -> None:
-    world = small("rooms", 1)
+    world = small("rooms", 0)
     mapped = np.array([pose.translation for pose in drive(world, 0, 60)])
     asked = np.array([pose.translation for pose in drive(world, 0, 20, query=True)])
     nearest = np.linalg.norm(asked[:, None] - mapped[None], axis=2).min(1)

@@ -14,8 +14,8 @@ from nmap_reloc.maps.tile import Tile
 from nmap_reloc.representations.neumap.layout import from_tile
 from nmap_reloc.types import Correspondences, Doubles, Features, Floats, Ints
 
-CONFIDENT = 0.3  # a correspondence below this is not worth a RANSAC sample (the paper uses 0.5)
-FEWEST_CODES = 16  # the network's candidates: fewer are filled up with repetitions
+CONFIDENT = 0.02  # below this a correspondence is not worth a RANSAC sample (the paper uses 0.5)
+FEWEST_CODES = 16  # the network's candidates: fewer are filled up
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,8 @@ class NeumapDecoder:
     def decode(self, features: Features, active: Voxels, wanted: Ints | None = None
                ) -> Correspondences:
         """All wanted voxels (indices; None: all of them) in one batched call."""
+        if not len(features):
+            return nothing()
         codes, keys, values = active.codes, active.keys, active.values
         positions, owners = active.positions, active.voxels
         if wanted is not None and len(wanted) < len(active):
@@ -101,13 +103,16 @@ class NeumapDecoder:
             if not len(codes):
                 return nothing()
             rows = np.resize(np.arange(len(codes)), FEWEST_CODES)
-            codes, positions, owners = codes[rows], positions[rows], owners[rows]
+            filled = np.arange(FEWEST_CODES) >= len(codes)
+            # copies must not rival their originals: a code of zeros is like nothing
+            codes = np.where(filled[:, None], np.float32(0), codes[rows])
+            positions, owners = positions[rows], owners[rows]
             keys, values = keys[:, rows], values[:, rows]
         out = self._decode({
             "descriptors": features.descriptors, "codes": codes, "keys": keys, "values": values,
             "positions": positions, "voxels": owners,
             "side": np.array([active.side], np.float32)})
-        confidence = (1 / (1 + np.exp(-out["confidence"]))).astype(np.float32)
+        confidence = (0.5 + 0.5 * np.tanh(0.5 * out["confidence"])).astype(np.float32)
         good = np.flatnonzero(confidence > CONFIDENT)
         good = good[np.argsort(-confidence[good], kind="stable")]
         return Correspondences(

@@ -7,6 +7,7 @@ arrays: "z" codes [M x C] in `bits` bits; "p" positions, `position_bits` per axi
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +38,8 @@ class CodedVoxels:
 
 
 def to_tile(coded: CodedVoxels, tile_id: str, bits: int) -> Tile:
+    if not len(coded.codes):
+        raise NmapError(f"tile {tile_id}: no codes to store; give a larger --budget")
     first = coded.cells.min(0)
     steps = coded.cells - first
     arrays: dict[str, npt.NDArray[np.generic]] = {}
@@ -45,10 +48,9 @@ def to_tile(coded: CodedVoxels, tile_id: str, bits: int) -> Tile:
     quantize.put(arrays, meta, "z", coded.codes, bits)
     arrays["p"] = quantize.quantize_positions(
         coded.positions, coded.cells[coded.voxels] * coded.side, coded.side, POSITION_BITS)
-    small = np.uint8 if steps.max(initial=0) < 256 else np.uint16
-    arrays["v"] = steps.astype(small)
+    arrays["v"] = steps.astype(np.min_scalar_type(steps.max()))
     counts = np.bincount(coded.voxels, minlength=len(coded.cells))
-    arrays["n"] = counts.astype(np.uint8 if counts.max(initial=0) < 256 else np.uint16)
+    arrays["n"] = counts.astype(np.min_scalar_type(counts.max()))
     if coded.factors is not None:
         quantize.put(arrays, meta, "f", coded.factors, 4)
     return Tile(tile_id, REPRESENTATION, meta, arrays)
@@ -59,21 +61,33 @@ def from_tile(tile: Tile) -> CodedVoxels:
     try:
         side, bits = float(tile.meta["side"]), int(tile.meta["bits"])
         first = np.array(tile.meta["first"], np.int32)
-        counts, steps = tile.arrays["n"].astype(np.int64), tile.arrays["v"].astype(np.int32)
-        if counts.sum() > MOST_CODES or steps.shape != (len(counts), 3) or not side > 0 \
-                or first.shape != (3,) or not np.isfinite(side):
-            raise ValueError(f"{counts.sum()} codes in {len(counts)} voxels of side {side}")
-        cells = steps + first
+        counts, steps = _whole(tile.arrays["n"]), _whole(tile.arrays["v"])
+        total = int(counts.sum())
+        if counts.ndim != 1 or not 0 < total <= MOST_CODES or steps.shape != (len(counts), 3) \
+                or not 0 < side < math.inf or first.shape != (3,):
+            raise ValueError(f"{total} codes in {steps.shape} voxels of side {side}")
+        cells = (steps + first).astype(np.int32)
+        if (cells != steps + first).any():
+            raise ValueError(f"a voxel {steps.max()} steps from {first.tolist()}")
         codes = quantize.get(tile.arrays, tile.meta, "z")
-        if len(codes) != counts.sum() or codes.ndim != 2:
-            raise ValueError(f"{codes.shape} codes where {counts.sum()} are counted")
+        if codes.ndim != 2 or len(codes) != total or not np.isfinite(codes).all():
+            raise ValueError(f"{codes.shape} finite codes where {total} are counted")
         voxels = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
         positions = quantize.dequantize_positions(tile.arrays["p"], len(codes),
                                                   cells[voxels] * side, side, bits)
         factors = quantize.get(tile.arrays, tile.meta, "f") if "f" in tile.arrays else None
-        if factors is not None and len(factors) != len(codes):
-            raise ValueError(f"{factors.shape} factors for {len(codes)} codes")
-    except (KeyError, ValueError, TypeError) as error:
+        if factors is not None and (factors.ndim != 2 or len(factors) != total
+                                    or not np.isfinite(factors).all()):
+            raise ValueError(f"{factors.shape} finite factors for {total} codes")
+    except (KeyError, ValueError, TypeError, OverflowError, NmapError) as error:
         raise NmapError(f"tile {tile.id}: not a neumap tile ({error}); rebuild the map with "
                         "`nmap-reloc map build`") from error
     return CodedVoxels(codes, positions, voxels, cells, side, factors)
+
+
+def _whole(array: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
+    """Small counting numbers. ValueError: others."""
+    if array.dtype.kind != "u" or array.max(initial=0) > MOST_CODES:
+        raise ValueError(f"{array.dtype} up to {array.max(initial=0)} where whole numbers to "
+                         f"{MOST_CODES} belong")
+    return np.asarray(array, np.int64)

@@ -18,13 +18,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+BESIDE = 0.02  # of a voxel's side
+RIVALRY = 8
+
 
 @dataclass(frozen=True)
 class NeumapShape:
     """Sizes of the network; they travel with its weights."""
 
     descriptor: int = 64  # width of the extractor's descriptors
-    code_width: int = 16
+    code_width: int = 32
     width: int = 96
     blocks: int = 3
     heads: int = 4
@@ -50,7 +53,7 @@ class Block(nn.Module):
         attention = (logits * (width // self.heads) ** -0.5 + bias).softmax(1)
         mixed = (attention[..., None] * values.view(n, k, self.heads, -1)).sum(1)
         state = state + self.out(mixed.reshape(n, width))
-        return state + self.mlp(self.norm_mlp(state))  # type: ignore[no-any-return]
+        return state + self.mlp(self.norm_mlp(state))
 
 
 class NeumapNetwork(nn.Module):
@@ -60,13 +63,9 @@ class NeumapNetwork(nn.Module):
         super().__init__()
         self.shape = shape
         width, code = shape.width, shape.code_width
-        self.encoder = nn.Sequential(nn.Linear(shape.descriptor, 128), nn.GELU(),
-                                     nn.Linear(128, code))
-        self.encode_direct = nn.Linear(shape.descriptor, code, bias=False)
-        self.ask = nn.Sequential(nn.Linear(shape.descriptor, 128), nn.GELU(),
-                                 nn.Linear(128, code))
-        self.ask_direct = nn.Linear(shape.descriptor, code, bias=False)
-        self.start = nn.Linear(shape.descriptor + code, width)
+        # One projection for both sides, linear: more would learn the training scenes by heart.
+        self.project = nn.Linear(shape.descriptor, code)
+        self.start = nn.Linear(code, width)
         self.expand = nn.ModuleList(
             nn.Sequential(nn.Linear(code, width), nn.GELU(), nn.Linear(width, width))
             for _ in range(shape.blocks))
@@ -76,20 +75,26 @@ class NeumapNetwork(nn.Module):
         self.relate = nn.Sequential(nn.Linear(5, 32), nn.GELU(),
                                     nn.Linear(32, shape.blocks * shape.heads))
         self.point_query, self.point_key = nn.Linear(width, code), nn.Linear(width, code)
-        self.temperature = nn.Parameter(torch.tensor(2.5))
-        self.confidence = nn.Sequential(nn.LayerNorm(width + 6), nn.Linear(width + 6, 64),
-                                        nn.GELU(), nn.Linear(64, 1))
-        for layer in (self.point_query, self.point_key, self.encoder[2], self.ask[2]):
+        self.temperature = nn.Parameter(torch.tensor(3.0))
+        # Judged by how the candidates compare, not by what they are: that holds in any scene.
+        self.confidence = nn.Sequential(nn.Linear(RIVALRY, 32), nn.GELU(), nn.Linear(32, 32),
+                                        nn.GELU(), nn.Linear(32, 1))
+        for layer in (self.point_query, self.point_key):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
-        with torch.no_grad():  # both sides begin as the same projection, so that alike meets alike
-            nn.init.orthogonal_(self.encode_direct.weight)
-            self.ask_direct.weight.copy_(self.encode_direct.weight)
+        nn.init.orthogonal_(self.project.weight)
+
+    @torch.no_grad()
+    def start_from(self, descriptors: Tensor) -> None:
+        """Begin with the principal components of descriptors [S x D]."""
+        mean = descriptors.mean(0)
+        basis = torch.linalg.svd(descriptors - mean, full_matrices=False)[2]
+        self.project.weight.copy_(basis[:self.shape.code_width])
+        self.project.bias.copy_(-self.project.weight @ mean)
 
     def encode(self, descriptors: Tensor) -> Tensor:
-        """landmark descriptors [M x D] -> codes [M x C], each number within -1..1."""
-        raw = self.encode_direct(descriptors) + self.encoder(descriptors)
-        return F.normalize(raw, dim=-1)
+        """descriptors of landmarks or keypoints [M x D] -> codes [M x C], unit length."""
+        return F.normalize(self.project(descriptors), dim=-1)
 
     def unfold(self, codes: Tensor, factors: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """codes [M x C], factors [M x T] -> keys, values [T x M x W]; once, when a tile loads."""
@@ -103,10 +108,6 @@ class NeumapNetwork(nn.Module):
             values.append(value(block_code))
         return torch.stack(keys), torch.stack(values)
 
-    def questions(self, descriptors: Tensor) -> Tensor:
-        """keypoint descriptors [N x D] -> the same space as codes [N x C], unit length."""
-        return F.normalize(self.ask_direct(descriptors) + self.ask(descriptors), dim=-1)
-
     def decode(self, descriptors: Tensor, codes: Tensor, keys: Tensor, values: Tensor,
                positions: Tensor, voxels: Tensor, side: Tensor) -> tuple[Tensor, ...]:
         """All active voxels in one call.
@@ -116,7 +117,7 @@ class NeumapNetwork(nn.Module):
         -> coordinates [N x 3], confidence logits [N], voxel [N], candidates [N x K],
         first logits [N x K], final logits [N x K].
         """
-        asked = self.questions(descriptors)
+        asked = self.encode(descriptors)
         scale = self.temperature.exp()
         first, chosen = (asked @ codes.T).topk(self.shape.candidates, dim=1)
         place = positions[chosen]  # [N x K x 3]
@@ -126,30 +127,33 @@ class NeumapNetwork(nn.Module):
         related = torch.cat([first[..., None], first[:, :1, None] - first[..., None],
                              (1 + 8 * distance).log(), (-distance).exp(), same], -1)
         bias = self.relate(related).unflatten(-1, (self.shape.blocks, self.shape.heads))
-        state = self.start(torch.cat([descriptors * 4, asked * 2], -1))
+        state = self.start(asked)
         for t, block in enumerate(self.block):
             state = block(state, keys[t][chosen], values[t][chosen], bias[:, :, t])
         moved = self.point_query(state)[:, None] * (
             codes[chosen] + self.point_key(values[-1][chosen]))
         logits = (first + moved.sum(-1)) * scale  # [N x K]
-        coordinates, voxel = self.compete(logits, place, voxels[chosen])
-        confidence = self.confidence(torch.cat([state, self.rivalry(logits, first, distance)], -1))
+        best = logits.argmax(1, keepdim=True)
+        there = place.gather(1, best[..., None].expand(-1, -1, 3))
+        away = (place - there).square().sum(-1).clamp(min=1e-12).sqrt() / side  # [N x K]
+        # The voxel of the best logit wins. Its coordinate is the best code's, averaged with codes
+        # beside it: a mean of places far apart would be neither.
+        beside = torch.where(away <= BESIDE, logits, torch.full_like(logits, -1e4))
+        coordinates = (beside.softmax(1)[..., None] * place).sum(1)
+        voxel = voxels[chosen].gather(1, best)[:, 0]
+        confidence = self.confidence(self.rivalry(logits, first, away))
         return coordinates, confidence[:, 0], voxel, chosen, first * scale, logits
 
     @staticmethod
-    def compete(logits: Tensor, place: Tensor, owner: Tensor) -> tuple[Tensor, Tensor]:
-        """The voxel of the best logit wins; its candidates' positions are averaged by attention."""
-        best = logits.argmax(1, keepdim=True)
-        winner = owner.gather(1, best)
-        mine = torch.where(owner == winner, logits, torch.full_like(logits, -1e4))
-        return (mine.softmax(1)[..., None] * place).sum(1), winner[:, 0]
-
-    @staticmethod
-    def rivalry(logits: Tensor, first: Tensor, distance: Tensor) -> Tensor:
-        """What confidence is judged by, [N x 6]: the two best logits before and after attention,
-        and how the attention spreads over places."""
-        top = logits.topk(2, 1).values / 20
+    def rivalry(logits: Tensor, first: Tensor, away: Tensor) -> Tensor:
+        """What confidence is judged by, [N x RIVALRY]: the best similarities before and logits
+        after attention, how far ahead the winner is of codes elsewhere, and how the attention
+        spreads over places."""
         weight = logits.softmax(1)
-        mean = (weight * distance[..., 0]).sum(1, keepdim=True)
-        return torch.cat([top, first[:, :2], weight.max(1, keepdim=True).values,
-                          (1 + mean).log()], 1)
+        best = logits.max(1, keepdim=True).values
+        far = torch.where(away > BESIDE, logits, torch.full_like(logits, -1e4))
+        ahead = (best - far.max(1, keepdim=True).values).clamp(max=20.0) / 5
+        spread = (1 + (weight * away).sum(1, keepdim=True)).log()
+        return torch.cat([best / 20, ahead, first[:, :1], first[:, :1] - first[:, 1:2],
+                          first[:, :1] - first[:, -1:], weight.max(1, keepdim=True).values,
+                          weight.square().sum(1, keepdim=True), spread], 1)

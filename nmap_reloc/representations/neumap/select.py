@@ -8,6 +8,7 @@ is submodular, so the lazy greedy choice is near the best one.
 from __future__ import annotations
 
 import heapq
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +45,7 @@ def quality(landmarks: Landmarks) -> Floats:
     length = np.linalg.norm(total, axis=1) / np.maximum(landmarks.track_lengths, 1)
     fit = 1 / (1 + landmarks.errors ** 2)
     support = landmarks.track_lengths / (landmarks.track_lengths + 1.0)
-    return (length ** 2 * fit * support).astype(np.float32)
+    return np.asarray(length ** 2 * fit * support, np.float32)
 
 
 def rank(landmarks: Landmarks, count: int) -> npt.NDArray[np.int64]:
@@ -52,7 +53,7 @@ def rank(landmarks: Landmarks, count: int) -> npt.NDArray[np.int64]:
     who, where = observation_bins(landmarks)
     order = np.argsort(who, kind="stable")
     starts = np.searchsorted(who[order], np.arange(len(landmarks) + 1))
-    regions = [where[order[a:b]] for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    regions = [where[order[a:b]] for a, b in pairwise(starts.tolist())]
     weight = quality(landmarks)
     served = np.zeros(len(landmarks.views) * REGIONS ** 2)
 

@@ -36,8 +36,10 @@ class NeumapTraining:
     code_rate: float = 5e-3  # scene adaptation: codes and factors
     seed: int = 0
     most_codes: int = 4000
+    keypoints: int = 512  # of the asking view, at most
     foreign: float = 0.12  # share of episodes that ask a scene the view was not taken in
-    noise_bits: int = 6  # codes carry the noise of this quantisation
+    noise_bits: int = 4  # codes carry the noise of this quantisation
+    blur: float = 0.03  # noise on every number of a descriptor, lest scenes be learned by heart
     coordinate: float = 1.0
     confidence: float = 1.0
     match: float = 0.5
@@ -71,13 +73,25 @@ class TrainingScene:
 @dataclass(frozen=True)
 class Episode:
     """What one step decodes: codes' landmarks [M], their descriptors [M x D], the view that asks,
-    targets [N] index into the codes or -1."""
+    which of its keypoints [N], targets [N] index into the codes or -1."""
 
     chosen: npt.NDArray[np.int64]
     descriptors: npt.NDArray[np.float32]
     view: View
+    rows: npt.NDArray[np.int64]
     targets: npt.NDArray[np.int64]
     foreign: bool
+
+
+def questions(rng: np.random.Generator, view: View, slot: npt.NDArray[np.int64] | None, most: int
+              ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """At most `most` keypoints of a view and their targets; slot [L]: each landmark's code or -1,
+    None where the view belongs to another scene."""
+    rows = rng.permutation(len(view.keypoints))[:most]
+    seen = view.landmarks[rows]
+    if slot is None:
+        return rows, np.full(len(rows), -1, np.int64)
+    return rows, np.where(seen >= 0, slot[np.maximum(seen, 0)], -1).astype(np.int64)
 
 
 def draw(rng: np.random.Generator, scenes: list[TrainingScene], options: NeumapTraining
@@ -95,10 +109,9 @@ def draw(rng: np.random.Generator, scenes: list[TrainingScene], options: NeumapT
     chosen = order[:count]
     slot = np.full(len(scene.positions), -1)
     slot[chosen] = np.arange(len(chosen))
-    targets = np.where(view.landmarks >= 0, slot[np.maximum(view.landmarks, 0)], -1) \
-        if not foreign else np.full(len(view.keypoints), -1)
+    rows, targets = questions(rng, view, None if foreign else slot, options.keypoints)
     known = scene.descriptors_without(None if foreign else view)[chosen]
-    return scene, Episode(chosen, known, view, targets.astype(np.int64), foreign)
+    return scene, Episode(chosen, known, view, rows, targets, foreign)
 
 
 def episode_losses(network: NeumapNetwork, scene: TrainingScene, episode: Episode, codes: Tensor,
@@ -109,27 +122,30 @@ def episode_losses(network: NeumapNetwork, scene: TrainingScene, episode: Episod
     positions = torch.from_numpy(scene.positions[episode.chosen])
     voxels = torch.from_numpy(grid(scene.positions[episode.chosen], side)[1])
     keys, values = network.unfold(codes, factors)
-    asked = torch.from_numpy(view.descriptors.astype(np.float32))
+    asked = torch.from_numpy(view.descriptors[episode.rows].astype(np.float32))
+    if network.training:
+        asked = asked + options.blur * torch.randn_like(asked)
     target = torch.from_numpy(episode.targets)
     coordinates, confidence, _, chosen, _, final = network.decode(
         asked, codes, keys, values, positions, voxels, torch.tensor([side]))
     parts: dict[str, Tensor] = {}
     known = target >= 0
     if known.any():
-        logits = network.questions(asked[known]) @ codes.T * network.temperature.exp()
+        logits = network.encode(asked[known]) @ codes.T * network.temperature.exp()
         parts["match"] = options.match * F.cross_entropy(logits, target[known])
         hit = chosen == target[:, None]
         found = hit.any(1)
         if found.any():
             parts["pointing"] = F.cross_entropy(final[found], hit[found].float().argmax(1))
-            apart = (coordinates[found] - positions[target[found]]).norm(dim=-1) / side
+            mean = (final[found].softmax(1)[..., None] * positions[chosen[found]]).sum(1)
+            apart = (mean - positions[target[found]]).norm(dim=-1) / side
             parts["coordinate"] = options.coordinate * apart.clamp(max=2.0).mean()
     right = torch.zeros(len(asked))
     if not episode.foreign:
         pixels = project(view.camera, view.map_from_camera.inverse().apply(
             coordinates.detach().numpy()))
         right = torch.from_numpy(
-            np.linalg.norm(pixels - view.keypoints, axis=1) < HIT).float()
+            np.linalg.norm(pixels - view.keypoints[episode.rows], axis=1) < HIT).float()
     parts["confidence"] = options.confidence * F.binary_cross_entropy_with_logits(
         confidence, right)
     return parts
@@ -140,15 +156,22 @@ def train(network: NeumapNetwork, scenes: list[TrainingScene], options: NeumapTr
     """Trains in place over many scenes; a line of JSON every 100 steps goes to `log`."""
     rng = np.random.default_rng(options.seed)
     torch.manual_seed(options.seed)
-    optimiser = torch.optim.AdamW(network.parameters(), options.rate, weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, options.steps,
+    network.start_from(torch.from_numpy(np.concatenate(
+        [scene.descriptors_without(None) for scene in scenes])))
+    slow = list(network.project.parameters())
+    rest = [p for name, p in network.named_parameters() if not name.startswith("project.")]
+    rates = [options.rate / 20, options.rate]
+    optimiser = torch.optim.AdamW([{"params": slow, "weight_decay": 0.0}, {"params": rest}],
+                                  options.rate, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, options.steps,
                                                    pct_start=0.1)
     log.write_text(json.dumps(asdict(options)) + "\n")
     start, running = time.monotonic(), dict[str, float]()
     network.train()
     for step in range(options.steps):
         scene, episode = draw(rng, scenes, options)
-        codes = network.encode(torch.from_numpy(episode.descriptors))
+        known = torch.from_numpy(episode.descriptors)
+        codes = network.encode(known + options.blur * torch.randn_like(known))
         codes = codes + (torch.rand_like(codes) - 0.5) * 2 ** (1 - options.noise_bits)
         side = choose_side(scene.positions[episode.chosen]) * float(np.exp(rng.normal() * 0.4))
         parts = episode_losses(network, scene, episode, codes, None, side, options)

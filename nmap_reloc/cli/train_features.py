@@ -1,0 +1,56 @@
+"""``nmap-reloc train features FOLDER…``"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train_features(
+    folders: Annotated[list[Path], typer.Argument(help="Folders of photographs; searched below.")],
+    output: Annotated[Path, typer.Option(
+        "--output", "-o", help="Folder for features.safetensors and features.onnx.")],
+    teacher: Annotated[Path, typer.Option(help="Published weights of ALIKE, the teacher.")],
+    steps: Annotated[int, typer.Option(min=1, help="Steps of 6 image pairs; about 1 s each on "
+                                                   "one CPU core.")] = 3000,
+    rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 2e-3,
+    stride: Annotated[int, typer.Option(
+        min=1, help="Of folders with over 300 images take every so many.")] = 5,
+    start: Annotated[Path | None, typer.Option(
+        help="Folder with features.safetensors to go on from.")] = None,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    cache: Annotated[Path, typer.Option(help="Where the teacher's answers are kept.")] =
+        Path(".cache/lessons"),
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads, 0: all.")] = 0,
+) -> None:
+    """Train the feature extractor on photographs; no poses are needed.
+
+    Each photograph is warped and relit at random. Keypoints are taught where extrema of the image
+    are found again, descriptors by the teacher and by telling places apart. The log and a
+    checkpoint are written to OUTPUT while training goes on.
+    """
+    import torch
+
+    from nmap_reloc.engines.export import export, open_network, save_network
+    from nmap_reloc.features.dataset import find_images, prepare, reduce_descriptors
+    from nmap_reloc.features.network import FeatureNetwork
+    from nmap_reloc.features.teacher import open_teacher
+    from nmap_reloc.features.train import FeatureTraining, train
+
+    torch.manual_seed(seed)
+    if threads:
+        torch.set_num_threads(threads)
+    output.mkdir(parents=True, exist_ok=True)
+    network = open_network("features", start) if start is not None else FeatureNetwork()
+    assert isinstance(network, FeatureNetwork)
+    images = find_images(folders, stride)
+    lessons = reduce_descriptors(prepare(images, cache, open_teacher(teacher)),
+                                 network.dimensions)
+    train(network, lessons, FeatureTraining(steps=steps, rate=rate, seed=seed),
+          output / "features.log", output / "features.checkpoint.safetensors")
+    save_network(network, {"dimensions": network.dimensions,
+                           "global_dimensions": network.global_dimensions},
+                 output / "features.safetensors")
+    print(export("features", output))

@@ -1,0 +1,54 @@
+"""``nmap-reloc train neumap SCENE…``"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train_neumap(
+    scenes: Annotated[list[Path], typer.Argument(
+        help="Scenes with poses (any source that `map build` takes): the more, the better.")],
+    output: Annotated[Path, typer.Option(
+        "--output", "-o", help="Folder for the weights and the ONNX files.")],
+    features: Annotated[str, typer.Option(help="learned or sift.")] = "learned",
+    keypoints: Annotated[int, typer.Option(min=16, help="Keypoints per image, at most.")] = 1024,
+    steps: Annotated[int, typer.Option(min=1, help="Episodes.")] = 2500,
+    code_width: Annotated[int, typer.Option(min=4, help="Numbers in a code.")] = 32,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    work: Annotated[Path, typer.Option(help="Where landmarks are kept.")] =
+        Path(".cache/training"),
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads, 0: all.")] = 0,
+) -> None:
+    """Train the scene-agnostic encoder and decoder over many scenes.
+
+    Only the map images of a scene are used. The log is written to OUTPUT while training goes on.
+    """
+    import torch
+
+    from nmap_reloc.engines.export import export, save_network
+    from nmap_reloc.features import open_extractor
+    from nmap_reloc.mapping.sources import open_source
+    from nmap_reloc.mapping.triangulate import build_landmarks
+    from nmap_reloc.representations import network_name
+    from nmap_reloc.representations.neumap.network import NeumapNetwork, NeumapShape
+    from nmap_reloc.representations.neumap.train import NeumapTraining, TrainingScene, train
+
+    torch.manual_seed(seed)
+    if threads:
+        torch.set_num_threads(threads)
+    output.mkdir(parents=True, exist_ok=True)
+    extractor = open_extractor(features, keypoints)
+    name = network_name("neumap", features) or ""
+    training = [TrainingScene(build_landmarks(open_source(scene), extractor,
+                                              work / f"{scene.resolve().name}-{features}",
+                                              held_out=0))
+                for scene in scenes]
+    network = NeumapNetwork(NeumapShape(descriptor=extractor.dimensions, code_width=code_width))
+    train(network, training, NeumapTraining(steps=steps, seed=seed), output / f"{name}.log")
+    save_network(network, asdict(network.shape), output / f"{name}.safetensors")
+    for graph in ("unfold", "decode"):
+        print(export(f"{name}-{graph}", output))

@@ -1,0 +1,116 @@
+"""onnxruntime and torch give the same answers, whatever the sizes; bad networks are refused."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("onnx")
+
+from small_networks import textured
+
+from nmap_reloc.engines import open_engine
+from nmap_reloc.engines.base import Engine
+from nmap_reloc.errors import NmapError
+from nmap_reloc.features.learned import LEAST_SCORE
+
+CLOSE = 1e-3
+
+
+def both(network: str, weights: Path) -> tuple[Engine, Engine]:
+    return (open_engine(network, "onnx", weights, threads=1),
+            open_engine(network, "torch", weights))
+
+
+@pytest.mark.parametrize(("height", "width", "count"),
+                         [(64, 96, 50), (224, 256, 100), (160, 320, 300), (64, 64, 7)])
+def test_features_agree(feature_weights: Path, height: int, width: int, count: int) -> None:
+    onnx, torch = both("features", feature_weights)
+    image = (textured(height, width, height) / np.float32(255))[None, None]
+    inputs = {"image": image, "slots": np.zeros(count, np.float32)}
+    a, b = onnx(inputs), torch(inputs)
+    assert {n: v.shape for n, v in a.items()} == {n: v.shape for n, v in b.items()}
+    assert a["keypoints"].shape == (count, 2)
+    np.testing.assert_allclose(a["scores"], b["scores"], atol=CLOSE)
+    np.testing.assert_allclose(a["global_descriptor"], b["global_descriptor"], atol=CLOSE)
+    # two keypoints of nearly one score may change places, and the last may differ; what is no
+    # keypoint at all fills the slots that are left, in any order
+    real = np.flatnonzero(a["scores"] > max(float(a["scores"][-1]) + 1e-5, 2 * LEAST_SCORE))
+    apart = np.linalg.norm(a["keypoints"][real, None] - b["keypoints"][None], axis=2)
+    assert len(real) > 3
+    partner = apart.argmin(1)
+    assert apart.min(1, initial=np.inf).max(initial=0) < CLOSE
+    np.testing.assert_allclose(a["descriptors"][real], b["descriptors"][partner], atol=CLOSE)
+
+
+@pytest.mark.parametrize(("keypoints", "codes", "voxels"),
+                         [(1, 16, 1), (40, 50, 5), (300, 700, 9), (129, 17, 3)])
+def test_neumap_agrees(neumap_weights: Path, keypoints: int, codes: int, voxels: int) -> None:
+    rng = np.random.default_rng(codes)
+    made = _unit(rng.normal(size=(codes, 16)))
+    unfold, unfold_torch = both("neumap-sift-unfold", neumap_weights)
+    given = {"codes": made, "factors": rng.uniform(0, 1, (codes, 2)).astype(np.float32)}
+    a, b = unfold(given), unfold_torch(given)
+    for name in ("keys", "values"):
+        assert a[name].shape == (2, codes, 32)
+        np.testing.assert_allclose(a[name], b[name], atol=CLOSE)
+    decode, decode_torch = both("neumap-sift-decode", neumap_weights)
+    inputs = {"descriptors": _unit(rng.normal(size=(keypoints, 128))), "codes": made, **a,
+              "positions": rng.uniform(-2, 2, (codes, 3)).astype(np.float32),
+              "voxels": rng.integers(0, voxels, codes), "side": np.ones(1, np.float32)}
+    c, d = decode(inputs), decode_torch(inputs)
+    np.testing.assert_array_equal(c["voxel"], d["voxel"])
+    for name, shape in (("coordinates", (keypoints, 3)), ("confidence", (keypoints,))):
+        assert c[name].shape == shape
+        np.testing.assert_allclose(c[name], d[name], atol=CLOSE)
+
+
+def test_engines_declare_the_same_shapes(neumap_weights: Path, feature_weights: Path) -> None:
+    for network, folder in (("features", feature_weights), ("neumap-sift-unfold", neumap_weights),
+                            ("neumap-sift-decode", neumap_weights)):
+        onnx, torch = both(network, folder)
+        names = {"features": ["image", "slots"], "neumap-sift-unfold": ["codes", "factors"]}.get(
+            network, ["descriptors", "codes", "keys", "values", "positions", "voxels", "side"])
+        for name in names:
+            assert onnx.shape(name) == torch.shape(name), name
+        assert (onnx.backend, torch.backend) == ("onnx", "torch")
+        onnx.close()
+        torch.close()
+
+
+@pytest.mark.parametrize("backend", ["onnx", "torch"])
+def test_a_missing_network_is_named(tmp_path: Path, backend: str) -> None:
+    with pytest.raises(NmapError, match=r"network .*features\.\w+: not there; train it") as error:
+        open_engine("features", backend, tmp_path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("backend", ["onnx", "torch"])
+@pytest.mark.parametrize("content", [b"", b"not a network\nat all\n", None])
+def test_a_damaged_network_is_named(tmp_path: Path, feature_weights: Path, backend: str,
+                                    content: bytes | None) -> None:
+    for file in feature_weights.iterdir():
+        data = file.read_bytes()
+        (tmp_path / file.name).write_bytes(data[:len(data) // 2] if content is None else content)
+    with pytest.raises(NmapError, match=r"network .*features\.\w+: .*the package") as error:
+        open_engine("features", backend, tmp_path)
+    assert "\n" not in str(error.value) and len(str(error.value)) < 500
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path, neumap_weights: Path) -> None:
+    shutil.copy(neumap_weights / "neumap-sift.safetensors", tmp_path / "features.safetensors")
+    with pytest.raises(NmapError, match="not weights of features"):
+        open_engine("features", "torch", tmp_path)
+
+
+def test_an_unknown_backend_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NmapError, match=r"backend 'cuda': .*choose one of auto, onnx, torch"):
+        open_engine("features", "cuda", tmp_path)
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)

@@ -1,0 +1,212 @@
+"""On the robot: tiles loaded once, all voxels asked in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from synthetic_landmarks import features_of, world
+
+from nmap_reloc.engines import open_engine
+from nmap_reloc.engines.export import open_network
+from nmap_reloc.errors import NmapError
+from nmap_reloc.mapping.landmarks import Landmarks
+from nmap_reloc.mapping.partition import cut, partition
+from nmap_reloc.maps.tile import Tile
+from nmap_reloc.representations.neumap.decode import NeumapDecoder
+from nmap_reloc.representations.neumap.encode import encode, into_voxels
+from nmap_reloc.representations.neumap.layout import CodedVoxels, to_tile
+from nmap_reloc.representations.neumap.network import NeumapNetwork
+from nmap_reloc.types import Correspondences, Features
+
+
+class Counting:
+    """An engine that says how often it ran."""
+
+    def __init__(self, engine: Any):
+        self._engine, self.calls = engine, 0
+        self.backend, self.shape, self.close = engine.backend, engine.shape, engine.close
+
+    def __call__(self, inputs: Any) -> Any:
+        self.calls += 1
+        return self._engine(inputs)
+
+
+@pytest.fixture(scope="module")
+def scene() -> Landmarks:
+    return world(5, dimensions=128)
+
+
+@pytest.fixture(scope="module")
+def engines(neumap_weights: Path) -> tuple[Counting, Counting]:
+    return (Counting(open_engine("neumap-sift-unfold", "onnx", neumap_weights, 1)),
+            Counting(open_engine("neumap-sift-decode", "onnx", neumap_weights, 1)))
+
+
+@pytest.fixture(scope="module")
+def decoder(engines: tuple[Counting, Counting]) -> NeumapDecoder:
+    return NeumapDecoder(*engines, "a" * 32)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def coded(scene: Landmarks, neumap_weights: Path) -> CodedVoxels:
+    network = open_network("neumap-sift", neumap_weights)
+    assert isinstance(network, NeumapNetwork)
+    return into_voxels(scene, np.arange(len(scene)), encode(network, scene.mean_descriptors()),
+                       side=1.5)
+
+
+@pytest.fixture(scope="module")
+def tiles(coded: CodedVoxels) -> list[Tile]:
+    parts = partition(coded.cells, coded.side, (0, 1), 3.0)
+    assert len(parts) > 3
+    return [to_tile(cut(coded, part), part.id, 6) for part in parts]
+
+
+@pytest.fixture(scope="module")
+def query(scene: Landmarks) -> Features:
+    return features_of(scene.views[3])
+
+
+def right(scene: Landmarks, found: Correspondences, side: float) -> float:
+    """Share of answers, for keypoints with a landmark, that are near it."""
+    owner = scene.views[3].landmarks[found.keypoints]
+    apart = np.linalg.norm(found.points3D - scene.positions[owner], axis=1)
+    return float((apart[owner >= 0] < 0.1 * side).mean())
+
+
+def test_it_finds_what_the_map_holds(decoder: NeumapDecoder, scene: Landmarks,
+                                     coded: CodedVoxels, query: Features) -> None:
+    found = decoder.decode(query, decoder.load([to_tile(coded, "0_0", 6)]))
+    assert len(found) > 150 and right(scene, found, coded.side) > 0.8
+    assert found.points2D.dtype == found.points3D.dtype == np.float64
+    assert (np.diff(found.confidences) <= 0).all() and (found.confidences <= 1).all()
+    np.testing.assert_array_equal(found.points2D,
+                                  query.keypoints[found.keypoints].astype(np.float64))
+
+
+def test_all_voxels_in_one_call(decoder: NeumapDecoder, engines: tuple[Counting, Counting],
+                                tiles: list[Tile], query: Features) -> None:
+    unfold, decode = engines
+    unfolded = unfold.calls
+    active = decoder.load(tiles)
+    assert unfold.calls == unfolded + 1 and len(active) > 30
+    asked = decode.calls
+    for _ in range(3):
+        decoder.decode(query, active)
+    assert decode.calls == asked + 3 and unfold.calls == unfolded + 1
+
+
+def test_many_tiles_answer_like_one(decoder: NeumapDecoder, tiles: list[Tile],
+                                    coded: CodedVoxels, query: Features) -> None:
+    one = decoder.decode(query, decoder.load([to_tile(coded, "all", 8)]))
+    many = decoder.decode(query, decoder.load(tiles))
+    both = np.intersect1d(one.keypoints, many.keypoints)
+    assert len(both) > 0.95 * len(one)
+    a = one.points3D[np.argsort(one.keypoints)][np.isin(np.sort(one.keypoints), both)]
+    b = many.points3D[np.argsort(many.keypoints)][np.isin(np.sort(many.keypoints), both)]
+    assert float(np.median(np.abs(a - b))) < 0.01
+
+
+def test_voxel_indices_count_over_all_tiles(decoder: NeumapDecoder, tiles: list[Tile],
+                                            query: Features) -> None:
+    active = decoder.load(tiles)
+    found = decoder.decode(query, active)
+    inside = np.abs(found.points3D - active.centres[found.voxels]) <= active.side / 2 + 1e-6
+    assert inside.all(1).mean() > 0.99
+    assert len(active) == sum(len(tile.arrays["n"]) for tile in tiles)
+
+
+@pytest.mark.parametrize("some", [[0], [2, 7, 11], [5, 5, 6]])
+def test_only_the_wanted_voxels_answer(decoder: NeumapDecoder, tiles: list[Tile],
+                                       query: Features, some: Sequence[int]) -> None:
+    active = decoder.load(tiles)
+    found = decoder.decode(query, active, np.array(some, np.int32))
+    assert set(found.voxels.tolist()) <= set(some)
+
+
+def test_wanting_every_voxel_is_wanting_none_in_particular(decoder: NeumapDecoder,
+                                                           tiles: list[Tile], query: Features
+                                                           ) -> None:
+    active = decoder.load(tiles)
+    a = decoder.decode(query, active)
+    b = decoder.decode(query, active, np.arange(len(active), dtype=np.int32))
+    np.testing.assert_array_equal(a.points3D, b.points3D)
+
+
+def test_no_voxel_gives_nothing(decoder: NeumapDecoder, tiles: list[Tile], query: Features
+                                ) -> None:
+    found = decoder.decode(query, decoder.load(tiles), np.zeros(0, np.int32))
+    assert len(found) == 0 and found.points3D.shape == (0, 3)
+
+
+def test_no_keypoint_gives_nothing(decoder: NeumapDecoder, tiles: list[Tile]) -> None:
+    none = Features(np.zeros((0, 2), np.float32), np.zeros(0, np.float32),
+                    np.zeros((0, 128), np.float32), np.zeros(0, np.float32), 640, 480)
+    assert len(decoder.decode(none, decoder.load(tiles))) == 0
+
+
+@pytest.mark.parametrize("count", [1, 5, 15, 16])
+def test_a_handful_of_codes(decoder: NeumapDecoder, scene: Landmarks, coded: CodedVoxels,
+                            query: Features, count: int) -> None:
+    """Fewer than the network has candidates; an exact match is still found."""
+    view = scene.views[3]
+    seen = view.landmarks[view.landmarks >= 0][:count]
+    rows = [int(np.argmin(np.linalg.norm(coded.positions - scene.positions[i], axis=1)))
+            for i in seen]
+    rows = sorted(rows, key=lambda row: coded.voxels[row])
+    cells, voxels = np.unique(coded.voxels[rows], return_inverse=True)
+    small = CodedVoxels(coded.codes[rows], coded.positions[rows], voxels.astype(np.int32),
+                        coded.cells[cells], coded.side)
+    found = decoder.decode(query, decoder.load([to_tile(small, "0_0", 6)]))
+    assert len(found) <= len(query)
+    assert np.isfinite(found.points3D).all() and (found.voxels < len(cells)).all()
+    own = np.isin(view.landmarks[found.keypoints], seen)
+    assert own.sum() >= count // 2
+    apart = np.linalg.norm(found.points3D[own] - scene.positions[
+        view.landmarks[found.keypoints[own]]], axis=1)
+    assert len(apart) == 0 or float(np.median(apart)) < 0.1 * coded.side
+
+
+def test_a_far_away_map_is_as_exact(decoder: NeumapDecoder, coded: CodedVoxels, query: Features
+                                    ) -> None:
+    far = np.array([400_000, -300_000, 1000], np.int32)
+    moved = CodedVoxels(coded.codes, coded.positions + far * coded.side, coded.voxels,
+                        coded.cells + far, coded.side)
+    here = decoder.decode(query, decoder.load([to_tile(coded, "0_0", 6)]))
+    there = decoder.decode(query, decoder.load([to_tile(moved, "0_0", 6)]))
+    np.testing.assert_array_equal(here.keypoints, there.keypoints)
+    np.testing.assert_allclose(here.points3D + far * coded.side, there.points3D, atol=2e-3)
+
+
+def test_tiles_of_different_voxels_are_not_mixed(decoder: NeumapDecoder, tiles: list[Tile]
+                                                 ) -> None:
+    other = Tile("9_9", "neumap", {**tiles[1].meta, "side": 3.0}, tiles[1].arrays)
+    with pytest.raises(NmapError, match=r"voxels of different sides .*load tiles of one map"):
+        decoder.load([tiles[0], other])
+
+
+def test_codes_for_another_network_are_refused(decoder: NeumapDecoder, coded: CodedVoxels) -> None:
+    narrow = CodedVoxels(coded.codes[:, :7], coded.positions, coded.voxels, coded.cells,
+                         coded.side)
+    with pytest.raises(NmapError, match=r"codes of 7 numbers .*the decoder takes 16"):
+        decoder.load([to_tile(narrow, "0_0", 6)])
+
+
+def test_tiles_with_and_without_factors_go_together(decoder: NeumapDecoder, coded: CodedVoxels,
+                                                    query: Features) -> None:
+    parts = partition(coded.cells, coded.side, (0, 1), 6.0)
+    plain = [to_tile(cut(coded, part), part.id, 6) for part in parts]
+    scaled = CodedVoxels(coded.codes, coded.positions, coded.voxels, coded.cells, coded.side,
+                         np.ones((len(coded.codes), 2), np.float32))
+    mixed = [to_tile(cut(scaled, parts[0]), parts[0].id, 6), *plain[1:]]
+    a, b = (decoder.decode(query, decoder.load(t)) for t in (plain, mixed))
+    np.testing.assert_allclose(a.points3D, b.points3D, atol=1e-5)
+
+
+def test_memory_is_counted(decoder: NeumapDecoder, tiles: list[Tile], coded: CodedVoxels) -> None:
+    active = decoder.load(tiles)
+    assert active.nbytes() >= len(coded.codes) * 4 * (16 + 2 * 2 * 32 + 3)
