@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from nmap_reloc.camera import pinhole_params
 from nmap_reloc.maps.retrieval import RetrievalIndex
 from nmap_reloc.representations.base import Loaded
 from nmap_reloc.types import Camera, Features, Ints, PosePrior
@@ -12,6 +13,7 @@ from nmap_reloc.undistort import undistort
 
 SIMILAR_VIEWS = 10  # whose voxels are activated when lost
 SIGMAS = 3.0  # of the prior's uncertainty by which its view is widened
+RADII = 16  # points from the centre to a corner at which a lens is looked through
 
 
 def select(active: Loaded, index: RetrievalIndex | None, features: Features, camera: Camera,
@@ -49,7 +51,11 @@ def in_view(active: Loaded, camera: Camera, prior: PosePrior, most: int) -> Ints
 
 def _half_angle(camera: Camera, corners: npt.NDArray[np.float64]) -> float:
     """The widest angle from the axis to a corner, radians; pi where a corner has no ray."""
-    rays = undistort(corners, camera)
-    if not np.isfinite(rays).all():
+    _, _, cx, cy = pinhole_params(camera)
+    outward = np.linspace(0, 1, RADII)[:, None, None]
+    points = (1 - outward) * np.array([cx, cy]) + outward * corners  # [RADII x 4 x 2]
+    rays = np.linalg.norm(undistort(points.reshape(-1, 2), camera), axis=1).reshape(RADII, -1)
+    # Beyond a fisheye's circle the model folds back: there the rays no longer go outward.
+    if not np.isfinite(rays).all() or (np.diff(rays, axis=0) < 0).any():
         return float(np.pi)
-    return float(np.arctan(np.linalg.norm(rays, axis=1)).max())
+    return float(np.arctan(rays).max())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import warnings
@@ -9,11 +10,12 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from nmap_reloc.errors import NmapError
 from nmap_reloc.features.network import FeatureNetwork
+from nmap_reloc.maps.atomic import Writer, writing
 from nmap_reloc.representations.neumap.network import NeumapNetwork, NeumapShape
 from nmap_reloc.weights import find
 
@@ -97,9 +99,9 @@ def save_network(network: FeatureNetwork | NeumapNetwork, sizes: dict[str, int],
                  path: Path) -> None:
     """NAME.safetensors with the sizes it was made of."""
     weights = {name: value.detach().contiguous() for name, value in network.state_dict().items()}
-    temporary = path.with_suffix(".tmp")
-    save_file(weights, temporary, {"sizes": json.dumps(sizes)})
-    temporary.replace(path)
+    data = save(weights, {"sizes": json.dumps(sizes)})
+    with writing(path, len(data)):
+        Writer().write(path, data)
 
 
 def open_network(name: str, weights: Path | None = None) -> FeatureNetwork | NeumapNetwork:
@@ -137,12 +139,13 @@ def export(graph: str, weights: Path) -> Path:
     dynamic = {name: labels for name, labels in zip(module.input_shapes, axes, strict=True)
                if labels}
     path = weights / f"{graph}.onnx"
-    temporary = path.with_suffix(".tmp")
+    graph_bytes = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        torch.onnx.export(module, inputs, str(temporary), dynamo=False, opset_version=17,
+        torch.onnx.export(module, inputs, graph_bytes, dynamo=False, opset_version=17,
                           input_names=list(module.input_shapes), dynamic_axes=dynamic,
                           output_names=list(module.output_names))
-    temporary.replace(path)
+    with writing(path, graph_bytes.tell()):
+        Writer().write(path, graph_bytes.getvalue())
     return path

@@ -29,7 +29,6 @@ SUFFIXES = (".jpg", ".jpeg", ".png")
 LONGEST_SIDE = 960
 KEYPOINTS = 2000
 CROP = 256
-WORTHY = 0.25  # spots worth more are to be found exactly
 SIGMA = 0.7  # pixels, of the peak drawn for a keypoint
 
 
@@ -50,13 +49,12 @@ class Lesson:
 class Pair:
     """crops [2 x CROP x CROP] in 0..1, peaks [2 x CROP x CROP] targets of the score map,
     points [2 x M x 2] the same M places in both crops; descriptors [M x D] the teacher's, of zero
-    length where the place is not the teacher's; spots [2 x S x 2] keypoints to find exactly."""
+    length where the place is not the teacher's."""
 
     crops: Floats
     peaks: Floats
     points: Floats
     descriptors: Floats
-    spots: Floats
 
 
 def find_images(folders: list[Path], stride: int = 1) -> list[Path]:
@@ -236,9 +234,5 @@ def make_pair(rng: np.random.Generator, lesson: Lesson, count: int) -> Pair | No
         return None
     odds = weight[shared] / weight[shared].sum()
     chosen = rng.choice(shared, count, replace=len(shared) < count, p=odds)
-    good = shared[(shared >= len(lesson.keypoints)) & (weight[shared] > WORTHY)]
-    if not len(good):
-        return None
-    exact = rng.choice(good, count, replace=len(good) < count)
     return Pair(np.stack(crops), np.stack(peaks), np.stack([p[chosen] for p in places]),
-                taught[chosen], np.stack([p[exact] for p in places]))
+                taught[chosen])

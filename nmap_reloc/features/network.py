@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 NEVER = -60.0  # logit of what is no maximum
 STRIDE = 32  # image sides are padded to a multiple of this
-RADIUS = 2  # non-maximum suppression and sub-pixel window, pixels
+RADIUS = 2  # of non-maximum suppression, pixels
 
 
 def convolution(inputs: int, outputs: int, stride: int = 1, size: int = 3) -> nn.Sequential:
@@ -111,10 +111,7 @@ class FeatureNetwork(nn.Module):
 
 
 def detect(scores: Tensor, count: int, border: int = 8) -> tuple[Tensor, Tensor]:
-    """logits [1 x 1 x H x W] -> sub-pixel maxima [N x 2] and their logits [N], best first.
-
-    The position is the soft-argmax around the maximum.
-    """
+    """logits [1 x 1 x H x W] -> sub-pixel maxima [N x 2] and their logits [N], best first."""
     size = 2 * RADIUS + 1
     peaks = F.max_pool2d(scores, size, 1, RADIUS)
     inside = F.pad(torch.ones_like(scores[:, :, border:-border, border:-border]), [border] * 4)
@@ -123,21 +120,25 @@ def detect(scores: Tensor, count: int, border: int = 8) -> tuple[Tensor, Tensor]
     best, index = candidates.flatten().topk(count)
     width = scores.shape[3]
     row, column = index // width, index % width
-    return soft_argmax(scores[0, 0], column, row), best
+    return peaks_of(scores[0, 0], column, row), best
 
 
-def soft_argmax(scores: Tensor, column: Tensor, row: Tensor) -> Tensor:
-    """logits [H x W], whole pixels [N] each -> sub-pixel positions [N x 2]: the mean of the
-    (2 RADIUS + 1)^2 window around each, weighted by the exponential of the logits. Peaks are
-    taught as bells, so the weights are a bell around the true place."""
+def peaks_of(scores: Tensor, column: Tensor, row: Tensor) -> Tensor:
+    """logits [H x W], pixels of maxima [N] each -> sub-pixel positions [N x 2].
+
+    Peaks are taught as Gaussian bells, whose logarithm is a parabola: its top is found from the
+    3 x 3 logits around the maximum.
+    """
     width = scores.shape[1]
-    offset = torch.arange(-RADIUS, RADIUS + 1, device=scores.device)
+    offset = torch.arange(-1, 2, device=scores.device)
     window = (row[:, None, None] + offset[None, :, None]) * width \
         + column[:, None, None] + offset[None, None, :]
-    values = scores.flatten()[window.clamp(min=0, max=scores.numel() - 1)]  # [N x 5 x 5]
-    weights = (values - values.amax((1, 2), keepdim=True)).exp()
-    weights = weights / weights.sum((1, 2), keepdim=True)
-    step = offset.to(scores.dtype)
-    dx = (weights.sum(1) * step).sum(1)
-    dy = (weights.sum(2) * step).sum(1)
-    return torch.stack([column + dx + 0.5, row + dy + 0.5], 1)
+    values = scores.flatten()[window.clamp(min=0, max=scores.numel() - 1)]  # [N x 3 x 3]
+    return torch.stack([column + _top(values.mean(1)) + 0.5, row + _top(values.mean(2)) + 0.5], 1)
+
+
+def _top(values: Tensor) -> Tensor:
+    """[N x 3] at -1, 0, 1 -> where the parabola through them is highest, within 0.8."""
+    slope = (values[:, 2] - values[:, 0]) / 2
+    bend = (values[:, 2] + values[:, 0] - 2 * values[:, 1]).clamp(max=-1e-3)
+    return (-slope / bend).clamp(-0.8, 0.8)

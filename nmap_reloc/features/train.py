@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from nmap_reloc.features.dataset import Lesson, Pair, make_pair
-from nmap_reloc.features.network import FeatureNetwork, soft_argmax
+from nmap_reloc.features.network import FeatureNetwork
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,6 @@ class FeatureTraining:
     distil: float = 2.0
     score: float = 1.0
     retrieval: float = 0.1
-    exact: float = 1.0  # a pixel's error of a keypoint's position
 
 
 def losses(network: FeatureNetwork, pairs: list[Pair], options: FeatureTraining
@@ -42,10 +41,7 @@ def losses(network: FeatureNetwork, pairs: list[Pair], options: FeatureTraining
     taught = torch.from_numpy(np.stack([p.descriptors for p in pairs]))
     maps = network.pyramid(crops)
     size = (crops.shape[2], crops.shape[3])
-    logits = network.score_logits(maps)
-    score = F.binary_cross_entropy_with_logits(logits, peaks, reduction="sum")
-    exact = displacement(logits[:, 0],
-                         torch.from_numpy(np.stack([p.spots for p in pairs])).flatten(0, 1))
+    score = F.binary_cross_entropy_with_logits(network.score_logits(maps), peaks, reduction="sum")
     described = network.descriptors(maps, points, size).unflatten(0, (-1, 2))  # [P x 2 x M x D]
     known = (taught.square().sum(-1) > 0.5).float()[:, None]
     distil = 1 - (described * taught[:, None]).sum(-1).sum() / (2 * known.sum() + 1)
@@ -56,15 +52,7 @@ def losses(network: FeatureNetwork, pairs: list[Pair], options: FeatureTraining
     label = torch.arange(len(alike))
     retrieval = F.cross_entropy(alike, label) + F.cross_entropy(alike.T, label)
     return {"score": options.score * score / (peaks.sum() + 1), "distil": options.distil * distil,
-            "exact": options.exact * exact, "match": match, "retrieval": options.retrieval * retrieval}
-
-
-def displacement(scores: Tensor, spots: Tensor) -> Tensor:
-    """Mean distance in pixels between true places [B x S x 2] and where the score maps
-    [B x H x W] put a keypoint whose maximum is in the same pixel."""
-    found = [soft_argmax(one, places[:, 0].floor().long(), places[:, 1].floor().long())
-             for one, places in zip(scores, spots, strict=True)]
-    return (torch.stack(found) - spots).abs().sum(-1).mean()
+            "match": match, "retrieval": options.retrieval * retrieval}
 
 
 def matching(first: Tensor, second: Tensor, places: Tensor, temperature: float) -> Tensor:

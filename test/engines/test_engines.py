@@ -101,6 +101,15 @@ def test_a_damaged_network_is_named(tmp_path: Path, feature_weights: Path, backe
     assert "\n" not in str(error.value) and len(str(error.value)) < 500
 
 
+def test_networks_are_files_like_any_other(feature_weights: Path) -> None:
+    """Readable by whom the umask lets, and nothing temporary beside them."""
+    files = sorted(feature_weights.iterdir())
+    assert [file.name for file in files] == ["features.onnx", "features.safetensors"]
+    plain = feature_weights.parent / "plain"
+    plain.write_bytes(b"")
+    assert {file.stat().st_mode for file in files} == {plain.stat().st_mode}
+
+
 def test_weights_of_another_network_are_refused(tmp_path: Path, neumap_weights: Path) -> None:
     shutil.copy(neumap_weights / "neumap-sift.safetensors", tmp_path / "features.safetensors")
     with pytest.raises(NmapError, match="not weights of features"):
