@@ -42,15 +42,13 @@ def train_features(
     torch.manual_seed(seed)
     if threads:
         torch.set_num_threads(threads)
-    output.mkdir(parents=True, exist_ok=True)
+    (output / "checkpoint").mkdir(parents=True, exist_ok=True)
     network = open_network("features", start) if start is not None else FeatureNetwork()
     assert isinstance(network, FeatureNetwork)
     images = find_images(folders, stride)
     lessons = reduce_descriptors(prepare(images, cache, open_teacher(teacher)),
                                  network.dimensions)
     train(network, lessons, FeatureTraining(steps=steps, rate=rate, seed=seed),
-          output / "features.log", output / "features.checkpoint.safetensors")
-    save_network(network, {"dimensions": network.dimensions,
-                           "global_dimensions": network.global_dimensions},
-                 output / "features.safetensors")
+          output / "features.log", output / "checkpoint" / "features.safetensors")
+    save_network(network, network.sizes, output / "features.safetensors")
     print(export("features", output))

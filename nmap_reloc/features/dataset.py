@@ -10,6 +10,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,19 +82,25 @@ def prepare(images: list[Path], cache: Path, teacher: Alike) -> list[Lesson]:
         stat = path.stat()
         key = hashlib.sha256(f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns} "
                              f"{len(teacher.convhead2.weight)}".encode()).hexdigest()[:24]
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
-        if image is None:
-            raise NmapError(f"training image {path}: cannot be decoded; remove or repair it")
-        factor = LONGEST_SIDE / max(image.shape[:2])
-        if factor < 1:
-            image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.uint8)
-        taught = _kept(cache / f"{key}.safetensors", lambda: _ask(teacher, image))
-        spots = _kept(cache / f"{key}-spots.safetensors", lambda: _look(grey))
+        image = _read(path)
+        grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
+        taught = _kept(cache / f"{key}.safetensors", partial(_ask, teacher, image))
+        spots = _kept(cache / f"{key}-spots.safetensors", partial(_look, grey))
         lessons.append(Lesson(
             grey, taught["keypoints"], taught["scores"] + np.float32(0.05), taught["descriptors"],
             spots["keypoints"], worth(spots["keypoints"], spots["again"], taught)))
     return lessons
+
+
+def _read(path: Path) -> Image:
+    """RGB, its longer side at most LONGEST_SIDE."""
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+    if image is None:
+        raise NmapError(f"training image {path}: cannot be decoded; remove or repair it")
+    factor = LONGEST_SIDE / max(image.shape[:2])
+    if factor < 1:
+        image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    return np.asarray(image, np.uint8)
 
 
 def worth(spots: Floats, again: Floats, taught: dict[str, Floats]) -> Floats:
@@ -179,7 +186,7 @@ def relight(rng: np.random.Generator, crop: Image) -> Floats:
     if rng.random() < 0.15:  # motion
         kernel = np.zeros((7, 7), np.float32)
         angle = rng.uniform(0, np.pi)
-        end = (int(round(3 + 3 * np.cos(angle))), int(round(3 + 3 * np.sin(angle))))
+        end = (round(3 + 3 * float(np.cos(angle))), round(3 + 3 * float(np.sin(angle))))
         cv2.line(kernel, (6 - end[0], 6 - end[1]), end, 1.0)
         x = cv2.filter2D(x, -1, kernel / kernel.sum()).astype(np.float32)
     if rng.random() < 0.6:

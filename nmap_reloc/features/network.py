@@ -60,6 +60,11 @@ class FeatureNetwork(nn.Module):
                                       nn.Linear(192, dimensions))
         self.summarise = nn.Linear(w16 + w32, global_dimensions)
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """What to make this network again with; kept beside its weights."""
+        return {"dimensions": self.dimensions, "global_dimensions": self.global_dimensions}
+
     def pyramid(self, image: Tensor) -> list[Tensor]:
         """Feature maps at 1/2, 1/4, 1/8, 1/16, 1/32 of the image, whose contrast is normalised."""
         mean = image.mean((2, 3), keepdim=True)
@@ -77,7 +82,7 @@ class FeatureNetwork(nn.Module):
         for lateral, smaller in zip(list(self.lateral)[-2::-1], maps[-2::-1], strict=True):
             x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
             x = x + lateral(smaller)
-        return self.score(F.relu(x))  # type: ignore[no-any-return]
+        return self.score(F.relu(x))
 
     def descriptors(self, maps: list[Tensor], points: Tensor, size: tuple[int, int]) -> Tensor:
         """points [B x N x 2] pixels (first pixel's centre 0.5, 0.5), size (H, W) of the padded

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import Tensor
 
+from nmap_reloc.engines.export import save_network
 from nmap_reloc.features.dataset import Lesson, Pair, make_pair
 from nmap_reloc.features.network import FeatureNetwork
 
@@ -101,12 +101,6 @@ def train(network: FeatureNetwork, lessons: list[Lesson], options: FeatureTraini
             with log.open("a") as stream:
                 stream.write(json.dumps(line) + "\n")
         if step % 300 == 299:
-            save_weights(network, checkpoint)
+            save_network(network, network.sizes, checkpoint)
     network.eval()
 
-
-def save_weights(network: FeatureNetwork, path: Path) -> None:
-    """Atomic: a reader sees the old weights or the new."""
-    weights = {name: value.contiguous() for name, value in network.state_dict().items()}
-    save_file(weights, path.with_suffix(".tmp"))
-    path.with_suffix(".tmp").replace(path)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nmap_reloc.camera import pinhole_params
 from nmap_reloc.engines.export import open_network
 from nmap_reloc.errors import NmapError
 from nmap_reloc.localizer import LocalizerOptions
@@ -15,8 +16,8 @@ from nmap_reloc.mapping.partition import TILE, Piece, cut, ground_axes, partitio
 from nmap_reloc.maps.retrieval import RetrievalIndex
 from nmap_reloc.representations import network_name
 from nmap_reloc.representations.neumap.adapt import Adaptation, adapt
-from nmap_reloc.representations.neumap.encode import BITS, encode, into_voxels
-from nmap_reloc.representations.neumap.layout import CodedVoxels, to_tile
+from nmap_reloc.representations.neumap.encode import encode, into_voxels
+from nmap_reloc.representations.neumap.layout import BITS, CodedVoxels, to_tile
 from nmap_reloc.representations.neumap.network import NeumapNetwork
 from nmap_reloc.representations.neumap.select import rank
 from nmap_reloc.types import Floats, Ints
@@ -25,6 +26,7 @@ FEWEST_CODES = 32  # a map with fewer can't be localized against
 RETRIEVAL_SHARE = 0.06  # of the budget, where the site has more voxels than are decoded at once
 SEEN = 3  # codes of a voxel that a view must see to have seen the voxel
 CLOSE = 0.985  # of the budget used is near enough
+PIXELS = 0.4
 
 
 Measure = Callable[[Sequence[Piece]], int]
@@ -41,7 +43,8 @@ class NeumapMaker:
         self._network, self._landmarks, self._budget = network, landmarks, budget
         self._tile = tile if tile is not None else (TILE if landmarks.unit == "metre" else None)
         self._polish = polish
-        per_code = network.shape.code_width * BITS / 8 + 3.75  # before compression
+        self._resolution = resolution(landmarks)
+        per_code = network.shape.code_width * BITS / 8 + 4.5  # before compression
         self._estimate = max(FEWEST_CODES, int(budget / per_code))
         self._ranked = rank(landmarks, int(1.5 * self._estimate) + FEWEST_CODES)
         self._codes = encode(network, landmarks.mean_descriptors()[self._ranked])
@@ -57,23 +60,20 @@ class NeumapMaker:
         if least > self._budget:
             raise NmapError(f"--budget {self._budget} bytes: can't be met; the smallest map of "
                             f"this scene takes {least} bytes; give at least that")
-        known = [(low, least)]
+        at_low, at_high = least, 0  # sizes at low, which fits, and at high, 0 while not known
         count = min(self._estimate, high)
-        for _ in range(8):
+        while high - low > max(1, low // 200):
             pieces = self.pieces(count)
             size = measure(pieces)
             if size <= self._budget:
-                best, low = pieces, count
+                best, low, at_low = pieces, count, size
                 if size >= CLOSE * self._budget or count == len(self._ranked):
                     break
             else:
-                high = count
-            if high - low <= max(2, low // 200):
-                break
-            (a, at_a), (b, at_b) = known[-1], (count, size)  # sizes grow almost linearly
-            known.append((count, size))
-            count = int(a + (0.995 * self._budget - at_a) * (b - a) / max(at_b - at_a, 1))
-            count = int(np.clip(count, low + 1, high - 1 if high < len(self._ranked) else high))
+                high, at_high = count, size
+            # Sizes grow almost linearly: aim just below the budget, or half-way where unsure.
+            share = (0.995 * self._budget - at_low) / (at_high - at_low) if at_high else 1.0
+            count = low + max(1, min(int((high - low) * share), high - low - bool(at_high)))
         return best if not self._polish else self._polished(low, measure) or best
 
     def pieces(self, count: int) -> list[Piece]:
@@ -102,13 +102,17 @@ class NeumapMaker:
         pieces = []
         for part in parts:
             mine = cut(coded, part)
-            tile = to_tile(mine, part.id, BITS)
+            tile = to_tile(mine, part.id, BITS, self._position_bits(coded.side))
             if many:
                 share = self._budget * RETRIEVAL_SHARE * len(mine.codes) / len(coded.codes)
                 tile.arrays.update(RetrievalIndex.encode(
                     *self._views(mine), len(mine.cells), max(256, int(share))))
             pieces.append(Piece(tile, mine.positions, part.neighbours))
         return pieces
+
+    def _position_bits(self, side: float) -> int:
+        """Per axis, so that a step within a voxel of this side is the resolution."""
+        return int(np.clip(np.ceil(np.log2(side / self._resolution)), 6, 14))
 
     def _views(self, coded: CodedVoxels) -> tuple[Floats, list[Ints]]:
         """Global descriptors and seen voxels of the views that see this tile."""
@@ -127,3 +131,15 @@ class NeumapMaker:
             return np.zeros((0, 0), np.float32), []
         return np.stack(descriptors), lists
 
+
+
+def resolution(landmarks: Landmarks) -> float:
+    """What PIXELS pixels are at the distance of the median observation, map units: positions
+    finer than that are wasted on the map."""
+    sizes = []
+    for view in landmarks.views:
+        fx, fy, _, _ = pinhole_params(view.camera)
+        seen = landmarks.positions[view.landmarks[view.landmarks >= 0]]
+        away = np.linalg.norm(seen - view.map_from_camera.translation, axis=1)
+        sizes.append(away / ((fx + fy) / 2))
+    return PIXELS * float(np.median(np.concatenate(sizes)))

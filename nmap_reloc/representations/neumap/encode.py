@@ -12,8 +12,6 @@ from nmap_reloc.representations.neumap.network import NeumapNetwork
 from nmap_reloc.representations.neumap.voxels import choose_side, grid
 from nmap_reloc.types import Floats
 
-BITS = 4  # of each number of a code
-
 
 @torch.inference_mode()
 def encode(network: NeumapNetwork, descriptors: Floats) -> Floats:

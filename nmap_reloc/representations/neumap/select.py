@@ -17,7 +17,7 @@ from nmap_reloc.mapping.landmarks import Landmarks
 from nmap_reloc.types import Floats
 
 REGIONS = 4  # a view is divided into REGIONS x REGIONS
-TRIALS = 6  # pseudo-observations per region: how fast further landmarks lose worth
+TRIALS = 1  # pseudo-observations per region: how fast further landmarks lose worth
 
 
 def observation_bins(landmarks: Landmarks) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from nmap_reloc.camera import project
 from nmap_reloc.mapping.landmarks import Landmarks, View
+from nmap_reloc.representations.neumap.layout import BITS, CUT
 from nmap_reloc.representations.neumap.network import NeumapNetwork
 from nmap_reloc.representations.neumap.voxels import choose_side, grid
 
@@ -38,7 +39,7 @@ class NeumapTraining:
     most_codes: int = 4000
     keypoints: int = 512  # of the asking view, at most
     foreign: float = 0.12  # share of episodes that ask a scene the view was not taken in
-    noise_bits: int = 4  # codes carry the noise of this quantisation
+    bits: int = BITS  # of each number of a code in the map
     blur: float = 0.03  # noise on every number of a descriptor, lest scenes be learned by heart
     coordinate: float = 1.0
     confidence: float = 1.0
@@ -151,6 +152,15 @@ def episode_losses(network: NeumapNetwork, scene: TrainingScene, episode: Episod
     return parts
 
 
+def rounded(codes: Tensor, bits: int) -> Tensor:
+    """Codes as the map will give them back (layout.to_tile); gradients pass as if unrounded."""
+    with torch.no_grad():
+        cut = CUT[bits] * codes.std()
+        step = 2 * cut / (2 ** bits - 1)
+        change = ((codes.clamp(-cut, cut) + cut) / step).round() * step - cut - codes
+    return codes + change
+
+
 def train(network: NeumapNetwork, scenes: list[TrainingScene], options: NeumapTraining,
           log: Path) -> None:
     """Trains in place over many scenes; a line of JSON every 100 steps goes to `log`."""
@@ -172,7 +182,7 @@ def train(network: NeumapNetwork, scenes: list[TrainingScene], options: NeumapTr
         scene, episode = draw(rng, scenes, options)
         known = torch.from_numpy(episode.descriptors)
         codes = network.encode(known + options.blur * torch.randn_like(known))
-        codes = codes + (torch.rand_like(codes) - 0.5) * 2 ** (1 - options.noise_bits)
+        codes = rounded(codes, options.bits)
         side = choose_side(scene.positions[episode.chosen]) * float(np.exp(rng.normal() * 0.4))
         parts = episode_losses(network, scene, episode, codes, None, side, options)
         optimiser.zero_grad()
