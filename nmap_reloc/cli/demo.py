@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import numpy as np
 import typer
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from nmap_reloc.evaluation.evaluate import Evaluation
+    from nmap_reloc.types import Image
 
 
 def demo(
@@ -29,13 +31,14 @@ def demo(
 ) -> None:
     """Build a small map, localize other views in it and show how well that went.
 
-    Writes OUTPUT/site (the map), OUTPUT/evaluation.json and OUTPUT/evaluation.html; a rerun takes
-    up what is there.
+    Writes OUTPUT/site (the map), OUTPUT/evaluation.json, OUTPUT/evaluation.html and
+    OUTPUT/demo.jpg; a rerun takes up what is there.
     """
     from rich.console import Console
 
     from nmap_reloc.cli.evaluate import choose
     from nmap_reloc.evaluation.evaluate import camera_centres, evaluate
+    from nmap_reloc.evaluation.pictures import write_jpeg
     from nmap_reloc.evaluation.results import write_evaluation
     from nmap_reloc.features import open_extractor
     from nmap_reloc.localizer import Localizer, LocalizerOptions
@@ -57,7 +60,20 @@ def demo(
                           bytes_by_part=site.bytes_by_part())
     files = write_evaluation(output, evaluation, scene.resolve().name, representation)
     Console().print(table(evaluation, landmarks.observation_bytes()))
-    print(site.path, *files, sep="\n")
+    picture = output / "demo.jpg"
+    write_jpeg(picture, mosaic(evaluation))
+    print(site.path, *files, picture, sep="\n")
+
+
+def mosaic(evaluation: Evaluation) -> Image:
+    """RGB: four queries side by side with what was matched in them, inliers as green rings."""
+    from nmap_reloc.evaluation.pictures import draw_matches
+
+    step = max(1, len(evaluation.queries) // 4)
+    shown = [draw_matches(query.image.read(), query, width=400)
+             for query in evaluation.queries[::step][:4]]
+    height = min(len(picture) for picture in shown)
+    return np.hstack([picture[:height] for picture in shown])
 
 
 def table(evaluation: Evaluation, uncompressed: int) -> Table:

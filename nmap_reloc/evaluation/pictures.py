@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from nmap_reloc.evaluation.evaluate import Query
+from nmap_reloc.maps.atomic import Writer, writing
 from nmap_reloc.types import Image
 
 _INLIER, _OUTLIER = (70, 230, 120), (255, 120, 90)  # RGB
@@ -37,11 +39,22 @@ def draw_matches(pixels: Image, query: Query, width: int = 480) -> Image:
 
 def data_uri(pixels: Image, quality: int = 78) -> str:
     """RGB [h x w x 3] -> ``data:image/jpeg;base64,…``."""
+    return "data:image/jpeg;base64," + base64.b64encode(_jpeg(pixels, quality)).decode()
+
+
+def write_jpeg(path: Path, pixels: Image, quality: int = 88) -> None:
+    """RGB [h x w x 3] -> a file, whole or not at all."""
+    data = _jpeg(pixels, quality)
+    with writing(path, len(data)):
+        Writer().write(path, data)
+
+
+def _jpeg(pixels: Image, quality: int) -> bytes:
     done, data = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR),
                               [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
         raise ValueError(f"picture {pixels.shape}: OpenCV cannot write it as JPEG")
-    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()
+    return data.tobytes()
 
 
 def _rgb(pixels: Image) -> Image:
