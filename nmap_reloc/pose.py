@@ -33,8 +33,8 @@ class Calibration:
     floor_px: float = 0.0
 
 
-# Set from data, once for all scenes: at these the 95 % ellipse of position holds 94 % of 340 poses
-# accepted against neumap maps of three sizes in four real scenes (`nmap-reloc bench` says so anew).
+# Set from data, once for all scenes: with these the 95 % ellipse of position holds 94 % of 340
+# poses accepted against neumap maps of three sizes in four real scenes (`nmap-reloc bench`).
 CALIBRATION = Calibration(factor=4.0, floor_px=0.3)
 UNCALIBRATED = Calibration()  # for independent pixel noise of equal size
 

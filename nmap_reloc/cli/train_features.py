@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from nmap_reloc.features.posed import PosedScene
+    from nmap_reloc.features.teacher import Alike
 
 
 def train_features(
@@ -13,6 +17,9 @@ def train_features(
     output: Annotated[Path, typer.Option(
         "--output", "-o", help="Folder for features.safetensors and features.onnx.")],
     teacher: Annotated[Path, typer.Option(help="Published weights of ALIKE, the teacher.")],
+    posed: Annotated[list[Path] | None, typer.Option(
+        help="Scene with poses (any source that `map build` takes), for pairs of two photographs "
+             "with true correspondences; may be repeated.")] = None,
     steps: Annotated[int, typer.Option(min=1, help="Steps of 6 image pairs; about 1 s each on "
                                                    "one CPU core.")] = 3000,
     rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 2e-3,
@@ -25,7 +32,7 @@ def train_features(
         Path(".cache/lessons"),
     threads: Annotated[int, typer.Option(min=0, help="CPU threads, 0: all.")] = 0,
 ) -> None:
-    """Train the feature extractor on photographs; no poses are needed.
+    """Train the feature extractor on photographs; poses are used where there are some.
 
     Each photograph is warped and relit at random. Keypoints are taught where extrema of the image
     are found again, descriptors by the teacher and by telling places apart. The log and a
@@ -45,10 +52,25 @@ def train_features(
     (output / "checkpoint").mkdir(parents=True, exist_ok=True)
     network = open_network("features", start) if start is not None else FeatureNetwork()
     assert isinstance(network, FeatureNetwork)
-    images = find_images(folders, stride)
-    lessons = reduce_descriptors(prepare(images, cache, open_teacher(teacher)),
-                                 network.dimensions)
-    train(network, lessons, FeatureTraining(steps=steps, rate=rate, seed=seed),
+    peer = open_teacher(teacher)
+    lessons = prepare(find_images(folders, stride), cache, peer)
+    scenes = [scene_of(path, cache, peer) for path in posed or []]
+    lessons += [lesson for scene in scenes for lesson in scene.lessons]
+    lessons = reduce_descriptors(lessons, network.dimensions)
+    train(network, lessons, scenes, FeatureTraining(steps=steps, rate=rate, seed=seed),
           output / "features.log", output / "checkpoint" / "features.safetensors")
     save_network(network, network.sizes, output / "features.safetensors")
     print(export("features", output))
+
+
+def scene_of(path: Path, cache: Path, teacher: Alike) -> PosedScene:
+    """Correspondences by SIFT, which needs no weights, at the source's poses."""
+    from nmap_reloc.features import open_extractor
+    from nmap_reloc.features.posed import prepare_scene
+    from nmap_reloc.mapping.sources import open_source
+    from nmap_reloc.mapping.triangulate import build_landmarks
+
+    source = open_source(path)
+    landmarks = build_landmarks(source, open_extractor("sift", 2048),
+                                cache / f"{path.resolve().name}-sift", held_out=0)
+    return prepare_scene(source, landmarks, cache, teacher)

@@ -11,13 +11,14 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial import cKDTree
 
+from nmap_reloc.features.crops import HALF, carry, relight
 from nmap_reloc.types import Floats, Image
 
 CANDIDATES = 4000
 APART = 2.5  # pixels between two keypoints
 AGAIN = 1.0  # pixels within which a keypoint counts as found again
-SIZE = 640  # an image is warped as a whole
 
 
 def detect_extrema(grey: Image, count: int) -> tuple[Floats, Floats]:
@@ -35,15 +36,12 @@ def detect_extrema(grey: Image, count: int) -> tuple[Floats, Floats]:
 
 def repeatable(rng: np.random.Generator, grey: Image, trials: int = 8) -> tuple[Floats, Floats]:
     """Keypoints [N x 2] of an image and how often [N], 0..1, each was found again."""
-    from nmap_reloc.features.dataset import carry, relight
-
     points, _ = spread(*detect_extrema(grey, CANDIDATES))
     found, tried = np.zeros(len(points)), np.zeros(len(points))
     height, width = grey.shape
-    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])
     for _ in range(trials):
         matrix = whole_image_warp(rng, (height, width))
-        warped = cv2.warpPerspective(grey, np.linalg.inv(half) @ matrix @ half, (width, height),
+        warped = cv2.warpPerspective(grey, np.linalg.inv(HALF) @ matrix @ HALF, (width, height),
                                      flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT_101)
         lit = (relight(rng, warped.astype(np.uint8)) * 255).astype(np.uint8)
         again, _ = detect_extrema(lit, CANDIDATES)
@@ -83,8 +81,6 @@ def spread(points: Floats, scores: Floats) -> tuple[Floats, Floats]:
 
 def nearest(points: Floats, others: Floats) -> Floats:
     """[N] distance of each point to the nearest of the others."""
-    from scipy.spatial import cKDTree
-
     if not len(others):
         return np.full(len(points), np.inf, np.float32)
     return np.asarray(cKDTree(others).query(points)[0], np.float32)

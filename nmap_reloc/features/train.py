@@ -13,8 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nmap_reloc.engines.export import save_network
-from nmap_reloc.features.dataset import Lesson, Pair, make_pair
+from nmap_reloc.features.crops import Lesson, Pair, make_pair
 from nmap_reloc.features.network import FeatureNetwork
+from nmap_reloc.features.posed import PosedScene, make_posed_pair
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class FeatureTraining:
 
     steps: int = 3000
     pairs: int = 6  # image pairs a step
+    posed: float = 0.3  # share of pairs that are two photographs, where there are posed scenes
     points: int = 160  # shared keypoints a pair
     rate: float = 2e-3
     seed: int = 0
@@ -69,8 +71,22 @@ def matching(first: Tensor, second: Tensor, places: Tensor, temperature: float) 
     return (F.cross_entropy(logits, label) + F.cross_entropy(logits.T, label)) / 2
 
 
-def train(network: FeatureNetwork, lessons: list[Lesson], options: FeatureTraining,
-          log: Path, checkpoint: Path) -> None:
+def draw_pairs(rng: np.random.Generator, lessons: list[Lesson], scenes: list[PosedScene],
+               options: FeatureTraining) -> list[Pair]:
+    pairs: list[Pair] = []
+    while len(pairs) < options.pairs:
+        if scenes and rng.random() < options.posed:
+            pair = make_posed_pair(rng, scenes[int(rng.integers(len(scenes)))], options.points,
+                                   lessons[0].descriptors.shape[1])
+        else:
+            pair = make_pair(rng, lessons[int(rng.integers(len(lessons)))], options.points)
+        if pair is not None:
+            pairs.append(pair)
+    return pairs
+
+
+def train(network: FeatureNetwork, lessons: list[Lesson], scenes: list[PosedScene],
+          options: FeatureTraining, log: Path, checkpoint: Path) -> None:
     """Trains in place; a line of JSON every 50 steps goes to `log`, the weights every 300 steps
     to `checkpoint`."""
     rng = np.random.default_rng(options.seed)
@@ -82,11 +98,7 @@ def train(network: FeatureNetwork, lessons: list[Lesson], options: FeatureTraini
     running: dict[str, float] = {}
     log.write_text(json.dumps(asdict(options)) + "\n")
     for step in range(options.steps):
-        pairs: list[Pair] = []
-        while len(pairs) < options.pairs:
-            pair = make_pair(rng, lessons[int(rng.integers(len(lessons)))], options.points)
-            if pair is not None:
-                pairs.append(pair)
+        pairs = draw_pairs(rng, lessons, scenes, options)
         parts = losses(network, pairs, options)
         optimiser.zero_grad()
         torch.stack(list(parts.values())).sum().backward()
