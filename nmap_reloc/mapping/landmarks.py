@@ -48,13 +48,18 @@ class Landmarks:
     def __len__(self) -> int:
         return len(self.positions)
 
-    def mean_descriptors(self) -> Floats:
-        """[L x D] unit length: the mean over each landmark's observations."""
+    def descriptor_sums(self) -> Floats:
+        """[L x D]: the sum over each landmark's observations; the shorter the more they differ."""
         dimensions = self.views[0].descriptors.shape[1]
         total = np.zeros((len(self), dimensions), np.float32)
         for view in self.views:
             seen = view.landmarks >= 0
-            np.add.at(total, view.landmarks[seen], view.descriptors[seen])
+            np.add.at(total, view.landmarks[seen], view.descriptors[seen].astype(np.float32))
+        return total
+
+    def mean_descriptors(self) -> Floats:
+        """[L x D] unit length: the mean over each landmark's observations."""
+        total = self.descriptor_sums()
         return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-9)
 
     def observation_bytes(self) -> int:

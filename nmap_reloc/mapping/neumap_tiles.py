@@ -17,7 +17,12 @@ from nmap_reloc.maps.retrieval import RetrievalIndex
 from nmap_reloc.representations import network_name
 from nmap_reloc.representations.neumap.adapt import Adaptation, adapt
 from nmap_reloc.representations.neumap.encode import encode, into_voxels
-from nmap_reloc.representations.neumap.layout import BITS, CodedVoxels, to_tile
+from nmap_reloc.representations.neumap.layout import (
+    ADAPTED_BITS,
+    BITS,
+    CodedVoxels,
+    to_tile,
+)
 from nmap_reloc.representations.neumap.network import NeumapNetwork
 from nmap_reloc.representations.neumap.select import rank
 from nmap_reloc.types import Floats, Ints
@@ -102,7 +107,8 @@ class NeumapMaker:
         pieces = []
         for part in parts:
             mine = cut(coded, part)
-            tile = to_tile(mine, part.id, BITS, self._position_bits(coded.side))
+            bits = BITS if coded.factors is None else ADAPTED_BITS
+            tile = to_tile(mine, part.id, bits, self._position_bits(coded.side))
             if many:
                 share = self._budget * RETRIEVAL_SHARE * len(mine.codes) / len(coded.codes)
                 tile.arrays.update(RetrievalIndex.encode(

@@ -7,15 +7,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from nmap_reloc.errors import NmapError
 from nmap_reloc.maps.tile import Tile, decode_tile, encode_tile
 from nmap_reloc.representations.neumap.layout import (
+    CUT,
     POSITION_BITS,
     CodedVoxels,
     from_tile,
     to_tile,
 )
+from nmap_reloc.representations.neumap.train import rounded
 from nmap_reloc.representations.neumap.voxels import choose_side, grid
 
 
@@ -40,8 +43,13 @@ def through_disk(made: CodedVoxels, bits: int = 6) -> CodedVoxels:
 def test_what_comes_back_is_within_half_a_step(bits: int) -> None:
     made = coded()
     back = through_disk(made, bits)
-    step = float(np.ptp(made.codes)) / (2 ** bits - 1)
-    assert np.abs(back.codes - made.codes).max() <= step / 2 + 1e-6
+    cut = CUT[bits] * float(made.codes.std())
+    step = 2 * cut / (2 ** bits - 1)
+    kept = np.clip(made.codes, -cut, cut)
+    assert np.abs(back.codes - kept).max() <= step / 2 + 1e-6
+    if np.abs(made.codes).max() > cut:  # then training rounds exactly as the map does
+        expected = rounded(torch.from_numpy(made.codes), bits).numpy()
+        assert np.abs(back.codes - expected).max() <= 1e-5
     assert np.abs(back.positions - made.positions).max() <= made.side / 2 ** (POSITION_BITS + 1)
     np.testing.assert_array_equal(back.voxels, made.voxels)
     np.testing.assert_array_equal(back.cells, made.cells)

@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from nmap_reloc.errors import NmapError
 from nmap_reloc.mapping.landmarks import Landmarks, View
 from nmap_reloc.progress import track
-from nmap_reloc.representations.neumap.layout import BITS
 from nmap_reloc.representations.neumap.network import NeumapNetwork
 from nmap_reloc.representations.neumap.train import (
     Episode,
@@ -29,7 +28,6 @@ from nmap_reloc.representations.neumap.train import (
     TrainingScene,
     episode_losses,
     questions,
-    rounded,
 )
 from nmap_reloc.representations.neumap.voxels import choose_side, grid
 from nmap_reloc.types import Floats
@@ -98,8 +96,7 @@ def _optimise(network: NeumapNetwork, scene: TrainingScene, chosen: npt.NDArray[
     stage = "codes and factors" if factors.requires_grad else "codes alone"
     for _ in track(range(steps), f"Adapting to the scene: {stage}"):
         mine = factors[rows]
-        parts = episode_losses(network, scene, sampler.episode(),
-                               rounded(scaled(learned[rows], mine), BITS),
+        parts = episode_losses(network, scene, sampler.episode(), scaled(learned[rows], mine),
                                mine, side, NeumapTraining())
         loss = torch.stack(list(parts.values())).sum()
         if factors.requires_grad:

@@ -37,12 +37,8 @@ def quality(landmarks: Landmarks) -> Floats:
 
     The descriptors' mean is the shorter the more they differ; one view alone proves nothing.
     """
-    width = landmarks.views[0].descriptors.shape[1]
-    total = np.zeros((len(landmarks), width), np.float32)
-    for view in landmarks.views:
-        seen = view.landmarks >= 0
-        np.add.at(total, view.landmarks[seen], view.descriptors[seen].astype(np.float32))
-    length = np.linalg.norm(total, axis=1) / np.maximum(landmarks.track_lengths, 1)
+    length = np.linalg.norm(landmarks.descriptor_sums(), axis=1)
+    length /= np.maximum(landmarks.track_lengths, 1)
     fit = 1 / (1 + landmarks.errors ** 2)
     support = landmarks.track_lengths / (landmarks.track_lengths + 1.0)
     return np.asarray(length ** 2 * fit * support, np.float32)

@@ -30,11 +30,11 @@ HIT = 4.0  # pixels: a decoded point that projects this close to its keypoint is
 
 @dataclass(frozen=True)
 class NeumapTraining:
-    """Settings of one training run, kept beside the weights. Loss weights: equation 8."""
+    """Settings of one training run, kept beside the weights. Loss weights: equation 8, whose L1
+    term belongs to scene adaptation (adapt.py)."""
 
     steps: int = 2500
     rate: float = 2e-3
-    code_rate: float = 5e-3  # scene adaptation: codes and factors
     seed: int = 0
     most_codes: int = 4000
     keypoints: int = 512  # of the asking view, at most
@@ -44,7 +44,6 @@ class NeumapTraining:
     coordinate: float = 1.0
     confidence: float = 1.0
     match: float = 0.5
-    sparsity: float = 0.0  # L1 on the factors (equation 11), used when a scene is adapted
 
 
 class TrainingScene:
@@ -53,11 +52,7 @@ class TrainingScene:
     def __init__(self, landmarks: Landmarks):
         self.landmarks = landmarks
         self.positions = landmarks.positions.astype(np.float32)
-        width = landmarks.views[0].descriptors.shape[1]
-        self.total = np.zeros((len(landmarks), width), np.float32)
-        for view in landmarks.views:
-            seen = view.landmarks >= 0
-            np.add.at(self.total, view.landmarks[seen], view.descriptors[seen].astype(np.float32))
+        self.total = landmarks.descriptor_sums()
         self.views = [v for v in landmarks.views if (v.landmarks >= 0).sum() >= 20]
 
     def descriptors_without(self, view: View | None) -> npt.NDArray[np.float32]:
@@ -155,7 +150,7 @@ def episode_losses(network: NeumapNetwork, scene: TrainingScene, episode: Episod
 def rounded(codes: Tensor, bits: int) -> Tensor:
     """Codes as the map will give them back (layout.to_tile); gradients pass as if unrounded."""
     with torch.no_grad():
-        cut = CUT[bits] * codes.std()
+        cut = CUT[bits] * codes.std(unbiased=False)
         step = 2 * cut / (2 ** bits - 1)
         change = ((codes.clamp(-cut, cut) + cut) / step).round() * step - cut - codes
     return codes + change
