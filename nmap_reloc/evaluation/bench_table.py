@@ -50,7 +50,7 @@ def cells(row: Row) -> tuple[str, ...]:
     ratios = row.speed.ratios if row.speed else {}
     return (
         row.scene, label(row), text.size(found.map_bytes),
-        f"{row.reference_bytes / found.map_bytes:.3g}×",
+        smaller(row.reference_bytes / found.map_bytes),
         f"{found.localized}/{len(found.queries)}",
         f"{median}, {text.degrees(metrics.median(rotation))}",
         *(text.percent(recall[threshold.key]) for threshold in _SHOWN),
@@ -58,6 +58,11 @@ def cells(row: Row) -> tuple[str, ...]:
         text.milliseconds(times["decode"]["p50"]) if "decode" in times else "–",
         f"{ratios['query']:.2f}" if "query" in ratios else "–",
         f"{ratios['decode']:.2f}" if "decode" in ratios else "–")
+
+
+def smaller(times: float) -> str:
+    """``4.08×``, ``567×``, ``1,010×``: three digits that count."""
+    return f"{float(f'{times:.3g}'):,.{0 if times >= 100 else 2}f}×"
 
 
 def label(row: Row) -> str:
