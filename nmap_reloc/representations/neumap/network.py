@@ -130,8 +130,8 @@ class NeumapNetwork(nn.Module):
         state = self.start(asked)
         for t, block in enumerate(self.block):
             state = block(state, keys[t][chosen], values[t][chosen], bias[:, :, t])
-        moved = self.point_query(state)[:, None] * (
-            codes[chosen] + self.point_key(values[-1][chosen]))
+        marks = codes + self.point_key(values[-1])  # per code, not per candidate: far fewer
+        moved = self.point_query(state)[:, None] * marks[chosen]
         logits = (first + moved.sum(-1)) * scale  # [N x K]
         best = logits.argmax(1, keepdim=True)
         there = place.gather(1, best[..., None].expand(-1, -1, 3))
