@@ -207,6 +207,11 @@ def test_a_full_disk_in_an_early_stage(rooms: Path, tmp_path: Path) -> None:
     assert not list((tmp_path / "site.work").rglob("*.tmp"))
 
 
+def hear_interrupts() -> None:
+    """A test run in the background ignores SIGINT, and its children would inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def interrupted(rooms: Path, site: Path, tmp_path: Path
                 ) -> Iterator[Callable[[signal.Signals], tuple[int, str]]]:
@@ -217,7 +222,8 @@ def interrupted(rooms: Path, site: Path, tmp_path: Path
         folder = tmp_path / "stages" / "features"
         process = subprocess.Popen([*COMMAND, "map", "build", str(rooms), "-o", str(site),
                                     "--work", str(tmp_path / "stages"), *PLAIN, "--frame", "new"],
-                                   stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+                                   stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+                                   preexec_fn=hear_interrupts)
         started.append(process)
         deadline = time.monotonic() + 120
         while not list(folder.glob("*.safetensors")) and time.monotonic() < deadline:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
@@ -176,11 +177,11 @@ def _holds(file: Path, data: bytes) -> bool:
 def _read(file: Path, limit: int) -> bytes:
     """At most limit + 1 bytes: a longer file is seen to be longer, and never read whole."""
     try:
-        status = file.stat()
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(file.stat().st_mode):  # opening a pipe would wait for a writer
             raise NmapError(f"{file}: not a regular file; {REMEDY}")
         with file.open("rb") as stream:
-            return stream.read(min(status.st_size, limit) + 1)
+            # The opened file's size: by now another may have taken its place under this name.
+            return stream.read(min(os.fstat(stream.fileno()).st_size, limit) + 1)
     except FileNotFoundError as error:
         raise NmapError(f"{file}: missing; {REMEDY}") from error
     except OSError as error:
