@@ -18,7 +18,6 @@ from nmap_reloc.features import open_extractor
 from nmap_reloc.features.learned import LARGEST, LearnedExtractor
 from nmap_reloc.localizer import LocalizerOptions
 from nmap_reloc.types import Features
-from nmap_reloc.weights import SHIPPED
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +124,6 @@ def test_missing_weights_are_named(tmp_path: Path) -> None:
         LearnedExtractor(weights=tmp_path)
 
 
-@pytest.mark.skipif(not (SHIPPED / "features.onnx").exists(), reason="no weights are shipped")
 def test_the_shipped_network() -> None:
     extractor = open_extractor("learned", 256)
     features = extractor(textured(240, 320))
