@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import warnings
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 import torch
@@ -20,15 +21,15 @@ from nmap_reloc.representations.neumap.network import NeumapNetwork, NeumapShape
 from nmap_reloc.weights import find
 
 
-class Exportable(nn.Module):
+class Exportable(nn.Module, ABC):
     """A network with the names and shapes (-1: any) of what goes in and comes out."""
 
     input_shapes: dict[str, tuple[int, ...]]
     output_names: tuple[str, ...]
 
+    @abstractmethod
     def examples(self) -> tuple[tuple[Tensor, ...], tuple[dict[int, str], ...]]:
         """Inputs to trace with, and the names of each one's dynamic axes."""
-        raise NotImplementedError(type(self).__name__)
 
 
 class FeatureGraph(Exportable):

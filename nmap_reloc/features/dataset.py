@@ -7,7 +7,6 @@ through the warps, so that the student learns to give the same answer under any 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -17,13 +16,13 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import load_file, save_file
 from scipy.spatial import cKDTree
 
 from nmap_reloc.errors import NmapError
 from nmap_reloc.features.crops import Lesson
 from nmap_reloc.features.spots import repeatable
 from nmap_reloc.features.teacher import Alike, teach
+from nmap_reloc.mapping.stage_file import read_stage, write_stage
 from nmap_reloc.progress import track
 from nmap_reloc.types import Floats, Image
 
@@ -102,11 +101,12 @@ def _look(grey: Image) -> dict[str, npt.NDArray[Any]]:
 def _kept(file: Path, make: Callable[[], dict[str, npt.NDArray[Any]]]
           ) -> dict[str, npt.NDArray[Any]]:
     """From `file`, or made and kept there."""
-    if not file.exists():
-        temporary = file.with_suffix(f".{os.getpid()}.tmp")
-        save_file(make(), temporary)
-        temporary.replace(file)
-    return dict(load_file(file))
+    stored = read_stage(file)
+    if stored is None:
+        arrays = make()
+        write_stage(file, arrays, {})
+        return arrays
+    return stored[0]
 
 
 def reduce_descriptors(lessons: list[Lesson], dimensions: int) -> list[Lesson]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from nmap_reloc.engines.export import save_network
 from nmap_reloc.features.crops import Lesson, Pair, make_pair
 from nmap_reloc.features.network import FeatureNetwork
 from nmap_reloc.features.posed import PosedScene, make_posed_pair
+from nmap_reloc.training import Trainer
 
 
 @dataclass(frozen=True)
@@ -94,24 +93,10 @@ def train(network: FeatureNetwork, lessons: list[Lesson], scenes: list[PosedScen
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, options.steps,
                                                    pct_start=0.1)
     network.train()
-    start = time.monotonic()
-    running: dict[str, float] = {}
-    log.write_text(json.dumps(asdict(options)) + "\n")
+    trainer = Trainer(network, optimiser, schedule, log, asdict(options), every=50)
     for step in range(options.steps):
         pairs = draw_pairs(rng, lessons, scenes, options)
-        parts = losses(network, pairs, options)
-        optimiser.zero_grad()
-        torch.stack(list(parts.values())).sum().backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
-        for name, value in parts.items():
-            running[name] = 0.98 * running.get(name, value.item()) + 0.02 * value.item()
-        if step % 50 == 49:
-            line = {"step": step + 1, "seconds": round(time.monotonic() - start),
-                    **{name: round(value, 4) for name, value in running.items()}}
-            with log.open("a") as stream:
-                stream.write(json.dumps(line) + "\n")
+        trainer.step(losses(network, pairs, options))
         if step % 300 == 299:
             save_network(network, network.sizes, checkpoint)
     network.eval()

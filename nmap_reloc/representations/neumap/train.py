@@ -8,8 +8,6 @@ keypoint when seen from the view's pose? Some episodes ask a scene the view was 
 
 from __future__ import annotations
 
-import json
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from nmap_reloc.mapping.landmarks import Landmarks, View
 from nmap_reloc.representations.neumap.layout import BITS, CUT
 from nmap_reloc.representations.neumap.network import NeumapNetwork
 from nmap_reloc.representations.neumap.voxels import choose_side, grid
+from nmap_reloc.training import Trainer
 
 HIT = 4.0  # pixels: a decoded point that projects this close to its keypoint is right
 
@@ -170,26 +169,13 @@ def train(network: NeumapNetwork, scenes: list[TrainingScene], options: NeumapTr
                                   options.rate, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, options.steps,
                                                    pct_start=0.1)
-    log.write_text(json.dumps(asdict(options)) + "\n")
-    start, running = time.monotonic(), dict[str, float]()
     network.train()
-    for step in range(options.steps):
+    trainer = Trainer(network, optimiser, schedule, log, asdict(options), every=100)
+    for _ in range(options.steps):
         scene, episode = draw(rng, scenes, options)
         known = torch.from_numpy(episode.descriptors)
         codes = network.encode(known + options.blur * torch.randn_like(known))
         codes = rounded(codes, options.bits)
         side = choose_side(scene.positions[episode.chosen]) * float(np.exp(rng.normal() * 0.4))
-        parts = episode_losses(network, scene, episode, codes, None, side, options)
-        optimiser.zero_grad()
-        torch.stack(list(parts.values())).sum().backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
-        for name, value in parts.items():
-            running[name] = 0.98 * running.get(name, value.item()) + 0.02 * value.item()
-        if step % 100 == 99:
-            line = {"step": step + 1, "seconds": round(time.monotonic() - start),
-                    **{name: round(value, 4) for name, value in running.items()}}
-            with log.open("a") as stream:
-                stream.write(json.dumps(line) + "\n")
+        trainer.step(episode_losses(network, scene, episode, codes, None, side, options))
     network.eval()
