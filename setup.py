@@ -23,8 +23,10 @@ TRAIN = ["torch==2.13.0", "onnx>=1.16", "onnxscript>=0.5"]
 MAPPING = ["rosbags>=0.10", "pillow>=10", "pycolmap>=4.0"]
 EVALUATION = ["matplotlib>=3.8", "pillow>=10"]
 SIMULATION = ["trimesh>=4", "embreex>=2.17"]
-TEST = ["pytest>=8", "ruff>=0.9", "mypy>=1.14", "scipy>=1.11", "types-setuptools"]
-OFFLINE = TRAIN + MAPPING + EVALUATION + SIMULATION
+STANDALONE = ["cyclonedds>=11", "rosbags>=0.10", "pyyaml>=6"]
+TEST = ["pytest>=8", "ruff>=0.9", "mypy>=1.14", "scipy>=1.11", "types-setuptools",
+        "types-PyYAML"]
+OFFLINE = TRAIN + MAPPING + EVALUATION + SIMULATION + STANDALONE
 
 
 def data_files() -> list[tuple[str, list[str]]]:
@@ -60,6 +62,7 @@ setup(
         "mapping": MAPPING,
         "evaluation": EVALUATION,
         "simulation": SIMULATION,
+        "standalone": STANDALONE,
         "test": TEST,
         "dev": TEST + OFFLINE,
     },

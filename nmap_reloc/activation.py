@@ -20,10 +20,10 @@ def select(active: Loaded, index: RetrievalIndex | None, features: Features, cam
            prior: PosePrior | None, most: int) -> Ints | None:
     """Indices of at most `most` voxels, None for all of them (paper, section 3.4: small scenes
     need no choice)."""
+    if prior is not None:  # whatever the camera can't see costs time and invites wrong answers
+        return in_view(active, camera, prior, most)
     if len(active) <= most:
         return None
-    if prior is not None:
-        return in_view(active, camera, prior, most)
     if index is None or not len(index.descriptors) or not len(features.global_descriptor):
         return None
     return index.select(features.global_descriptor, SIMILAR_VIEWS)[0][:most].astype(np.int32)

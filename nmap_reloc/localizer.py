@@ -46,12 +46,13 @@ class Localizer:
         self.manifest, self.options, self.map_bytes = manifest, options, map_bytes
         self.unit = manifest.unit
         self.extractor, self.decoder = extractor, decoder
-        self.active = ActiveMap.load(tiles, decoder)
+        self.active = self.load(tiles)
 
     @staticmethod
     def open(path: Path, backend: str = "auto", options: LocalizerOptions | None = None,
-             weights: Path | None = None) -> Localizer:
-        """Opens a map with all its tiles; weights: folder of the decoder, None: the shipped one.
+             weights: Path | None = None, tiles: Sequence[str] | None = None) -> Localizer:
+        """Opens a map; weights: folder of the decoder, None: the shipped one; tiles: ids of those
+        to load now, None: all.
 
         NmapError: the map is damaged, or was built with other weights.
         """
@@ -61,18 +62,29 @@ class Localizer:
         extractor = open_extractor(manifest.features, options.keypoints, backend)
         decoder = open_decoder(manifest.representation, manifest.features, backend, weights)
         check_weights(manifest, extractor.content_hash, decoder.content_hash)
-        tiles = [site.tile(entry.id) for entry in manifest.tiles]
-        return Localizer(manifest, tiles, extractor, decoder, options, site.bytes())
+        wanted = [entry.id for entry in manifest.tiles] if tiles is None else tiles
+        return Localizer(manifest, [site.tile(name) for name in wanted], extractor, decoder,
+                         options, site.bytes())
 
-    def localize(self, image: Image, camera: Camera, prior: PosePrior | None = None) -> Estimate:
-        """image: as the extractor takes it; NmapError when the camera can't have taken it."""
+    def load(self, tiles: Sequence[Tile]) -> ActiveMap | None:
+        """What `active` may be set to, None for no tiles. From any thread: images go on against
+        the tiles that are active. NmapError: a tile that the decoder can't read."""
+        return ActiveMap.load(tiles, self.decoder) if tiles else None
+
+    def extract(self, image: Image, camera: Camera) -> tuple[Features, dict[str, float]]:
+        """Features of an image and the milliseconds they took; errors: see localize."""
         if self.extractor is None:
             raise ValueError("a localizer without an extractor localizes features only")
         check_camera(camera, image.shape, "image")
         watch = Stopwatch()
         with watch("features"):
             features = self.extractor(image)
-        return self._answer(features, camera, prior, watch)
+        return features, watch.milliseconds
+
+    def localize(self, image: Image, camera: Camera, prior: PosePrior | None = None) -> Estimate:
+        """image: as the extractor takes it; NmapError when the camera can't have taken it."""
+        features, milliseconds = self.extract(image, camera)
+        return self._answer(features, camera, prior, Stopwatch(milliseconds))
 
     def localize_features(self, features: Features, camera: Camera,
                           prior: PosePrior | None = None) -> Estimate:
@@ -86,6 +98,8 @@ class Localizer:
         if len(features) < options.fewest_features:
             return watch.refuse("features", f"{len(features)} keypoints: at least "
                                             f"{options.fewest_features} are needed")
+        if active is None:
+            return watch.refuse("activation", "no tile is loaded")
         with watch("activate"):
             voxels = activation.select(active.loaded, active.index, features, camera, prior,
                                        options.most_voxels)
@@ -107,8 +121,8 @@ class Localizer:
 class Stopwatch:
     """Milliseconds per stage."""
 
-    def __init__(self) -> None:
-        self.milliseconds: dict[str, float] = {}
+    def __init__(self, milliseconds: dict[str, float] | None = None) -> None:
+        self.milliseconds: dict[str, float] = dict(milliseconds or {})
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:

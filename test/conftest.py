@@ -7,6 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from nmap_reloc import standalone
+
+# Tests of several checkouts on one machine must not hear each other.
+os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
+standalone.enable()
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

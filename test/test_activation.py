@@ -93,7 +93,14 @@ def test_the_nearest_come_first_and_no_more_than_wanted() -> None:
 
 def test_a_small_map_needs_no_choice() -> None:
     grid = around()
-    assert select(grid, None, features(), CAMERA, prior(), len(grid)) is None
+    assert select(grid, None, features(), CAMERA, None, len(grid)) is None
+
+
+def test_with_a_prior_what_is_out_of_view_is_left_out_even_of_a_small_map() -> None:
+    grid = around()
+    chosen = select(grid, None, features(), CAMERA, prior(), len(grid))
+    assert chosen is not None and 0 < len(chosen) < len(grid)
+    assert (grid.centres[chosen][:, 2] > -grid.side * 3 ** 0.5).all()  # the camera looks along z
 
 
 def test_lost_without_an_index_asks_everything() -> None:

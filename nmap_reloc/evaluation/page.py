@@ -7,10 +7,11 @@ from html import escape
 
 _CSS = """
 :root{color-scheme:light dark;--paper:#fbfaf8;--card:#fff;--ink:#1d2127;--soft:#646b75;
---faint:#b9bec6;--line:#e6e4df;--accent:#2f6fd0;--accent2:#9dbdec;--bad:#c93a2b;--good:#23804f}
+--faint:#b9bec6;--line:#e6e4df;--accent:#2f6fd0;--accent2:#9dbdec;--bad:#c93a2b;--good:#23804f;
+--warn:#c98a1b}
 @media (prefers-color-scheme:dark){:root{--paper:#14161a;--card:#1c1f25;--ink:#e7e9ec;
 --soft:#9aa2ad;--faint:#4d545f;--line:#2b2f37;--accent:#6ea3f2;--accent2:#34507c;--bad:#f0705f;
---good:#58c48b}}
+--good:#58c48b;--warn:#e0ad4a}}
 *{box-sizing:border-box}
 body{margin:0 auto;padding:2.2rem 1.1rem 3rem;max-width:1180px;background:var(--paper);
 color:var(--ink);font:15px/1.5 Inter,system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;

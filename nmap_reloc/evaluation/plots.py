@@ -2,62 +2,60 @@
 
 from __future__ import annotations
 
-import io
-import re
-
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
 
 from nmap_reloc.evaluation.evaluate import Evaluation, Query
+from nmap_reloc.evaluation.figures import (
+    ACCENT,
+    BAD,
+    FAINT,
+    INK,
+    STYLE,
+    decades,
+    dress,
+    figure_of,
+    svg,
+)
 from nmap_reloc.evaluation.metrics import THRESHOLDS
 from nmap_reloc.evaluation.plan import Plan, plan_of
 from nmap_reloc.types import Doubles
 
-# Colours that matplotlib writes and the page replaces by its variables.
-_INK, _FAINT, _ACCENT, _BAD = "#0a0b01", "#0a0b02", "#0a0b03", "#0a0b04"
-_VARIABLES = {_INK: "var(--ink)", _FAINT: "var(--faint)", _ACCENT: "var(--accent)",
-              _BAD: "var(--bad)"}
 _ERRORS = LinearSegmentedColormap.from_list("errors", ["#2f7fd1", "#e6a93a", "#cf3f2e"])
 _WIDTH = 4.9  # inches; the page scales it, so this says how large text is beside lines
-_STYLE = {"svg.fonttype": "none", "font.size": 9.5, "text.color": _INK,
-          "axes.labelcolor": _INK, "xtick.color": _INK, "ytick.color": _INK,
-          "xtick.labelcolor": _INK, "ytick.labelcolor": _INK, "path.simplify": True}
 
 
 def plan_view(evaluation: Evaluation) -> str:
     """True and estimated camera centres from above, coloured by error; refused ones crossed."""
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         plan = plan_of([query.true for query in evaluation.queries])
         points = plan.flatten(evaluation.centres)
         true = plan.flatten([query.true.translation for query in evaluation.queries])
         low, high = _window(points, true)
-        figure = _figure(_WIDTH, _plan_height(high - low))
+        figure = figure_of(_WIDTH, _plan_height(high - low))
         axes = figure.add_subplot()
-        axes.scatter(*points.T, s=5, color=_FAINT, linewidths=0, label="all cameras")
-        axes.plot(*true.T, color=_INK, linewidth=0.6, alpha=0.35)
+        axes.scatter(*points.T, s=5, color=FAINT, linewidths=0, label="all cameras")
+        axes.plot(*true.T, color=INK, linewidth=0.6, alpha=0.35)
         _headings(axes, plan, evaluation, true, 0.035 * float((high - low).max()))
         _refused(axes, plan, evaluation)
         _estimated(figure, axes, plan, evaluation)
         axes.set_aspect("equal", adjustable="box")
         axes.set_xlim(low[0], high[0])
         axes.set_ylim(low[1], high[1])
-        _dress(axes, *(label + _unit(evaluation) for label in plan.labels))
+        dress(axes, *(label + _unit(evaluation) for label in plan.labels))
         figure.legend(loc="outside upper left", ncols=4, frameon=False, fontsize=8.5,
                       handletextpad=0.2, columnspacing=0.8)
-        return _svg(figure, "plan", "Plan view of true and estimated camera positions")
+        return svg(figure, "plan", "Plan view of true and estimated camera positions")
 
 
 def error_cdf(evaluation: Evaluation) -> str:
     """Which fraction of ALL queries is within an error; refused ones never arrive."""
-    with matplotlib.rc_context(_STYLE):
-        figure = _figure(_WIDTH, 2.7)
+    with matplotlib.rc_context(STYLE):
+        figure = figure_of(_WIDTH, 2.7)
         translation, rotation = evaluation.errors()
         limits = [(t.distance * (evaluation.span if t.of_span else 1), t.degrees)
                   for t in THRESHOLDS if t.of_span == (evaluation.unit != "metre")]
@@ -65,9 +63,9 @@ def error_cdf(evaluation: Evaluation) -> str:
         figure.get_layout_engine().set(w_pad=0.12)
         _cdf(left, translation, sorted({limit[0] for limit in limits}))
         _cdf(right, rotation, sorted({limit[1] for limit in limits}))
-        _dress(left, f"position error{_unit(evaluation)}", "queries [%]")
-        _dress(right, "rotation error [deg]", "")
-        return _svg(figure, "cdf", "Cumulative distribution of position and rotation errors")
+        dress(left, f"position error{_unit(evaluation)}", "queries [%]")
+        dress(right, "rotation error [deg]", "")
+        return svg(figure, "cdf", "Cumulative distribution of position and rotation errors")
 
 
 def _cdf(axes: Axes, errors: Doubles, limits: list[float]) -> None:
@@ -78,13 +76,13 @@ def _cdf(axes: Axes, errors: Doubles, limits: list[float]) -> None:
     lower = float(x[0]) / 2 if len(x) else min(limits) / 10
     upper = max(float(x[-1]) if len(x) else 0.0, min(limits)) * 2
     axes.step(np.r_[lower, x, upper], np.r_[0, y, y[-1] if len(y) else 0], where="post",
-              color=_ACCENT, linewidth=1.8)
+              color=ACCENT, linewidth=1.8)
     for limit in limits:
         if lower <= limit <= upper:
-            axes.axvline(limit, color=_INK, linewidth=0.7, linestyle=(0, (2, 3)), alpha=0.6)
+            axes.axvline(limit, color=INK, linewidth=0.7, linestyle=(0, (2, 3)), alpha=0.6)
     axes.set_xscale("log")
     axes.set_xlim(lower, upper)
-    _decades(axes.xaxis, upper / lower)
+    decades(axes.xaxis, upper / lower)
     axes.set_ylim(0, 102)
 
 
@@ -93,15 +91,15 @@ def _headings(axes: Axes, plan: Plan, evaluation: Evaluation, true: Doubles,
     """A short line where each query looked."""
     looks = plan.flatten([query.true.rotation[:, 2] for query in evaluation.queries])
     segments = np.stack([true, true + looks * length], axis=1)
-    axes.add_collection(LineCollection(list(segments), colors=_INK, linewidths=0.8, alpha=0.45))
-    axes.scatter(*true.T, s=14, facecolors="none", edgecolors=_INK, linewidths=0.6, alpha=0.7,
+    axes.add_collection(LineCollection(list(segments), colors=INK, linewidths=0.8, alpha=0.45))
+    axes.scatter(*true.T, s=14, facecolors="none", edgecolors=INK, linewidths=0.6, alpha=0.7,
                  label="true")
 
 
 def _refused(axes: Axes, plan: Plan, evaluation: Evaluation) -> None:
     refused = [q.true.translation for q in evaluation.queries if not q.estimate.accepted]
     if refused:
-        axes.scatter(*plan.flatten(refused).T, marker="x", s=34, color=_BAD, linewidths=1.6,
+        axes.scatter(*plan.flatten(refused).T, marker="x", s=34, color=BAD, linewidths=1.6,
                      zorder=4, label="refused")
 
 
@@ -121,15 +119,8 @@ def _estimated(figure: Figure, axes: Axes, plan: Plan, evaluation: Evaluation) -
                          linewidths=0, zorder=5, label="estimated")
     bar = figure.colorbar(marks, ax=axes, fraction=0.035, pad=0.02, aspect=32)
     bar.set_label(f"position error{_unit(evaluation)}")
-    _decades(bar.ax.yaxis, float(errors.max()) / lower)
+    decades(bar.ax.yaxis, float(errors.max()) / lower)
     bar.outline.set_visible(False)
-
-
-def _decades(axis: Axis, ratio: float) -> None:
-    """Ticks of a log axis that spans ``ratio``, written 0.001 and not as a power."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if ratio < 50 else (1,), numticks=9))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
 def _window(points: Doubles, true: Doubles) -> tuple[Doubles, Doubles]:
@@ -151,40 +142,3 @@ def _plan_height(spread: Doubles) -> float:
 
 def _unit(evaluation: Evaluation) -> str:
     return " [m]" if evaluation.unit == "metre" else " [map units]"
-
-
-def _figure(width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    figure.patch.set_alpha(0.0)
-    FigureCanvasSVG(figure)
-    return figure
-
-
-def _dress(axes: Axes, x: str, y: str) -> None:
-    axes.set_facecolor("none")
-    axes.grid(True, color=_FAINT, linewidth=0.5, alpha=0.6)
-    axes.set_axisbelow(True)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    axes.tick_params(length=0, which="both", labelsize=8.5)
-    axes.set_xlabel(x)
-    axes.set_ylabel(y)
-
-
-def _svg(figure: Figure, name: str, title: str) -> str:
-    """Only the <svg> element, its ids unique to ``name``, sized by the page."""
-    buffer = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": name}):
-        figure.savefig(buffer, format="svg", transparent=True,
-                       metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    text = buffer.getvalue()
-    text = text[text.index("<svg"):]
-    text = re.sub(r"<style[^>]*>.*?</style>|<!--.*?-->|<metadata>.*?</metadata>", "", text,
-                  flags=re.S)
-    text = re.sub(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>',
-                  rf'<svg \1 role="img" aria-label="{title}">', text, count=1)
-    text = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", text)
-    text = re.sub(r"'DejaVu Sans'[^;\"]*", "inherit", text)
-    for colour, variable in _VARIABLES.items():
-        text = text.replace(colour, variable)
-    return re.sub(r"\n\s*", "\n", text)

@@ -1,0 +1,1 @@
+"""rclpy.impl: what the real rclpy keeps beside its compiled part."""

@@ -1,0 +1,58 @@
+"""How a fix is carried on by odometry, and whether two fixes can both be true."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from nmap_reloc.geometry import Rigid, angle_degrees, covariance_of_attached, pose_error
+from nmap_reloc.tracking.options import TrackerOptions
+
+Matrix = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Fix:
+    """Where the robot's base was: covariance [6 x 6] as Estimate says, but of the base;
+    odom_from_base at the same stamp, None where odometry has nothing to say."""
+
+    stamp: float
+    map_from_base: Rigid
+    covariance: Matrix
+    odom_from_base: Rigid | None
+
+
+def carry(fix: Fix, stamp: float, odom_from_base: Rigid | None, options: TrackerOptions
+          ) -> tuple[Rigid, Matrix]:
+    """The pose at `stamp` and its covariance [6 x 6], which has grown since the fix.
+
+    Without odometry at both ends the robot is taken to stay, uncertain by what it can travel.
+    """
+    elapsed = abs(stamp - fix.stamp)
+    if fix.odom_from_base is None or odom_from_base is None:
+        moved = Rigid.identity()
+        position = options.jitter_position + options.max_speed * elapsed
+        rotation = options.jitter_rotation + options.max_turn_rate * elapsed
+    else:
+        moved = fix.odom_from_base.inverse() @ odom_from_base
+        length = float(np.linalg.norm(moved.translation))
+        turned = np.radians(angle_degrees(moved, Rigid.identity()))
+        position = options.jitter_position + options.drift_position * length
+        rotation = (options.jitter_rotation + options.drift_heading * length
+                    + options.drift_rotation * turned)
+    covariance = covariance_of_attached(fix.covariance, fix.map_from_base, moved)
+    growth = np.diag([position ** 2] * 3 + [rotation ** 2] * 3)
+    return fix.map_from_base @ moved, covariance + growth
+
+
+def disagreement(earlier: Fix, later: Fix, options: TrackerOptions) -> str | None:
+    """None where both can be true, else by how much they contradict each other."""
+    predicted, covariance = carry(earlier, later.stamp, later.odom_from_base, options)
+    error = pose_error(later.map_from_base, predicted)
+    squared = float(error @ np.linalg.solve(covariance + later.covariance, error))
+    if squared <= options.max_distance:
+        return None
+    turned = angle_degrees(later.map_from_base, predicted)
+    return f"{np.linalg.norm(error[:3]):.3g} m and {turned:.1f} deg off what motion predicts"
