@@ -6,6 +6,7 @@ from glob import glob
 from setuptools import find_packages, setup
 
 NAME = "nmap_reloc"
+NODES = ["reloc_node", "tile_manager_node", "evaluation_node"]
 
 ROBOT = [
     "numpy>=1.24",
@@ -66,5 +67,8 @@ setup(
         "test": TEST,
         "dev": TEST + OFFLINE,
     },
-    entry_points={"console_scripts": ["nmap-reloc = nmap_reloc.cli.main:main"]},
+    entry_points={"console_scripts": [
+        "nmap-reloc = nmap_reloc.cli.main:main",
+        *(f"{node} = nmap_reloc.executables:{node}" for node in NODES),
+    ]},
 )

@@ -25,12 +25,42 @@ COMMANDS = {
     ("train", "neumap"): ("train_neumap:train_neumap", "Train the scene-agnostic decoder."),
     ("", "evaluate"): ("evaluate:evaluate", "Localize a scene's queries and report how well."),
     ("", "bench"): ("bench:bench", "Measure every representation on scenes."),
+    ("", "simulate"): ("simulate:simulate", "Record simulated drives as ROS 2 bags."),
     ("", "demo"): ("demo:demo", "Build a small map, localize against it and show the result."),
+    ("", "launch"): ("launch:launch", "Start nodes by a launch file, as `ros2 launch` does."),
+    ("", "play"): ("play:play", "Publish a recording's messages, as `ros2 bag play` does."),
+    ("topic", "list"): ("topic:list_topics", "Print the topics."),
+    ("topic", "info"): ("topic:info", "Print a topic's type, publishers and subscribers."),
+    ("topic", "echo"): ("topic:echo", "Print a topic's messages."),
+    ("topic", "hz"): ("topic:hz", "Print how often messages arrive."),
+    ("topic", "pub"): ("topic:pub", "Publish a message."),
+    ("lifecycle", "nodes"): ("lifecycle:nodes", "Print the lifecycle nodes."),
+    ("lifecycle", "get"): ("lifecycle:get", "Print the state of a lifecycle node."),
+    ("lifecycle", "set"): ("lifecycle:change", "Make a lifecycle node do a transition."),
+    ("lifecycle", "list"): ("lifecycle:list_transitions", "Print what a node can do now."),
+    ("param", "list"): ("param:list_parameters", "Print the names of a node's parameters."),
+    ("param", "get"): ("param:get", "Print a parameter's value."),
+    ("param", "set"): ("param:change", "Set a parameter of a running node."),
+    ("param", "describe"): ("param:describe", "Print type, description and limits."),
+    ("node", "list"): ("node:list_nodes", "Print the names of running nodes."),
+    ("node", "info"): ("node:info", "Print what a node subscribes, publishes and offers."),
+    ("service", "list"): ("service:list_services", "Print the services."),
+    ("service", "call"): ("service:call", "Call a service and print its answer."),
+}
+GROUPS = {
+    "map": "Build and check maps.",
+    "train": "Train the networks.",
+    "topic": "Topics of running nodes, as `ros2 topic` shows them.",
+    "lifecycle": "States of lifecycle nodes, as `ros2 lifecycle` shows them.",
+    "param": "Parameters of running nodes, as `ros2 param` shows them.",
+    "node": "Running nodes, as `ros2 node` shows them.",
+    "service": "Services of running nodes, as `ros2 service` shows them.",
 }
 # What a robot's installation leaves out, and which extra of setup.py brings it.
 EXTRAS = {"torch": "train", "onnx": "train", "onnxscript": "train", "rosbags": "mapping",
           "PIL": "mapping", "pycolmap": "mapping", "matplotlib": "evaluation",
-          "trimesh": "simulation", "embreex": "simulation"}
+          "trimesh": "simulation", "embreex": "simulation", "cyclonedds": "standalone",
+          "yaml": "standalone"}
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
 
 
@@ -108,7 +138,7 @@ def root(version: Annotated[
 
 def _register() -> None:
     groups = {"": app}
-    for group, summary in (("map", "Build and check maps."), ("train", "Train the networks.")):
+    for group, summary in GROUPS.items():
         groups[group] = typer.Typer(cls=LazyGroup, no_args_is_help=True, help=summary)
         app.add_typer(groups[group], name=group)
     for (group, name), (_, summary) in COMMANDS.items():

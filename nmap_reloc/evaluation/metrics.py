@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from nmap_reloc.geometry import Rigid, angle_degrees
+from nmap_reloc.geometry import Rigid, angle_degrees, pose_error
 from nmap_reloc.types import Doubles
 
 CHI2_95_3DOF = 7.814727903251179  # scipy.stats.chi2.ppf(0.95, 3)
@@ -84,18 +84,29 @@ def median(errors: npt.ArrayLike) -> float:
 
 def mahalanobis_squared(estimated: Rigid, true: Rigid, covariance: Doubles) -> float:
     """Squared position error in units of its covariance [6 x 6, position first] (see Estimate)."""
-    error = true.translation - estimated.translation
+    return _squared(true.translation - estimated.translation, covariance[:3, :3])
+
+
+def mahalanobis_squared_pose(estimated: Rigid, true: Rigid, covariance: Doubles) -> float:
+    """The same of the whole pose, 6 degrees of freedom."""
+    return _squared(pose_error(true, estimated), covariance)
+
+
+def _squared(error: Doubles, covariance: Doubles) -> float:
     try:
-        distance = float(error @ np.linalg.solve(covariance[:3, :3], error))
+        distance = float(error @ np.linalg.solve(covariance, error))
     except np.linalg.LinAlgError:  # a singular covariance claims certainty: holds no error
         return 0.0 if not error.any() else float("inf")
     return distance if np.isfinite(distance) and distance >= 0 else float("inf")
 
 
-def coverage_95(squared: npt.ArrayLike) -> float | None:
-    """squared [N] Mahalanobis distances -> fraction inside the 95 % ellipsoid (None if N is 0)."""
+def coverage_95(squared: npt.ArrayLike, limit: float = CHI2_95_3DOF) -> float | None:
+    """squared [N] Mahalanobis distances -> fraction inside the 95 % ellipsoid (None if N is 0).
+
+    limit: the 95 % quantile of chi-square with as many degrees of freedom as the errors had.
+    """
     squared = np.asarray(squared, np.float64)
-    return float((squared <= CHI2_95_3DOF).mean()) if len(squared) else None
+    return float((squared <= limit).mean()) if len(squared) else None
 
 
 def latency(rows: Iterable[Mapping[str, float]]) -> dict[str, dict[str, float]]:

@@ -56,7 +56,7 @@ def open_recording(path: Path, options: RecordingOptions | None = None) -> Recor
     where one is missing."""
     options = options or RecordingOptions()
     scan = BagScan(BagFile(locate(path)), options)
-        if not scan.images:
+    if not scan.images:
         raise NmapError(f"{path}: no image on {scan.topic}; {listing(scan.topics)}; record the "
                         "camera's topic")
     camera = scan.camera

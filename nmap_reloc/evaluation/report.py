@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from html import escape
 
 from nmap_reloc.errors import NmapError
@@ -14,10 +15,13 @@ _WORST = 6  # pictures
 _ROWS = 1000  # of the table; evaluation.json has all
 
 
-def report(evaluation: Evaluation, scene: str, site: str) -> str:
-    """The page as text. scene, site: names for the title. Reads the worst queries' images."""
+def report(evaluation: Evaluation, scene: str, site: str, drive: str = "",
+           pictured: Sequence[Query] | None = None) -> str:
+    """The page as text. scene, site: names for the title; drive: HTML about a whole drive;
+    pictured: queries to show (None: the worst). Reads these queries' images."""
     body = "\n".join([
         cards(_figures(evaluation)),
+        drive,
         '<div class="grid">',
         section("Where", plots.plan_view(evaluation),
                 "Seen from above. Circles: true positions, with the direction of view; "
@@ -26,10 +30,9 @@ def report(evaluation: Evaluation, scene: str, site: str) -> str:
         section("Bytes of the map", _bytes(evaluation),
                 "Everything that localization needs, the retrieval index included."),
         section("Errors", plots.error_cdf(evaluation), _median_note(evaluation)),
-        section("Time per query", _latency(evaluation),
-                "Median, and the 95th percentile behind it."),
+        _latency(evaluation),
         "</div>",
-        section("Worst queries", _pictures(evaluation),
+        section("Worst queries", _pictures(evaluation, pictured),
                 "Green rings: inliers. Faint red dots: rejected correspondences."),
         _refusals(evaluation),
         section("All queries", _all(evaluation)),
@@ -47,7 +50,7 @@ def _figures(evaluation: Evaluation) -> list[tuple[str, str]]:
     translation, rotation = evaluation.errors()
     recall = evaluation.recall()
     first = metrics.THRESHOLDS[0 if evaluation.unit == "metre" else -1]
-    total = evaluation.latency_ms()["total"]
+    total = evaluation.latency_ms().get("total")
     coverage = metrics.coverage_95(evaluation.squared_mahalanobis())
     median = text.length(metrics.median(translation), evaluation.unit, evaluation.span)
     return [
@@ -57,7 +60,8 @@ def _figures(evaluation: Evaluation) -> list[tuple[str, str]]:
         (text.degrees(metrics.median(rotation)), "median rotation error"),
         (text.percent(recall[first.key]), f"within {first.label}"),
         (text.size(evaluation.map_bytes), "whole map"),
-        (text.milliseconds(total["p50"]), f"per query (p95 {text.milliseconds(total['p95'])})"),
+        *([] if total is None else [(text.milliseconds(total["p50"]),
+                                     f"per query (p95 {text.milliseconds(total['p95'])})")]),
         (text.percent(coverage), "true positions in the 95 % ellipsoid"),
     ]
 
@@ -78,9 +82,12 @@ def _median_note(evaluation: Evaluation) -> str:
 
 def _latency(evaluation: Evaluation) -> str:
     stages = evaluation.latency_ms()
+    if not stages:  # a trajectory that was written down without them
+        return ""
     longest = max(stage["p95"] for stage in stages.values()) or 1.0
-    return "".join(bar(name, text.milliseconds(stage["p50"]), stage["p50"] / longest,
-                       stage["p95"] / longest) for name, stage in stages.items())
+    rows = [bar(name, text.milliseconds(stage["p50"]), stage["p50"] / longest,
+                stage["p95"] / longest) for name, stage in stages.items()]
+    return section("Time per query", "".join(rows), "Median, and the 95th percentile behind it.")
 
 
 def _bytes(evaluation: Evaluation) -> str:
@@ -90,12 +97,14 @@ def _bytes(evaluation: Evaluation) -> str:
     return "".join(bar(name, text.size(count), count / whole) for name, count in ordered)
 
 
-def _pictures(evaluation: Evaluation) -> str:
+def _pictures(evaluation: Evaluation, pictured: Sequence[Query] | None) -> str:
     def badness(query: Query) -> tuple[bool, float]:
         return not query.estimate.accepted, query.translation_error
 
+    if pictured is None:
+        pictured = sorted(evaluation.queries, key=badness, reverse=True)[:_WORST]
     figures = []
-    for query in sorted(evaluation.queries, key=badness, reverse=True)[:_WORST]:
+    for query in pictured:
         try:
             pixels = query.image.read()
         except NmapError as error:  # it could be read a moment ago: say so, keep the page
@@ -109,13 +118,14 @@ def _pictures(evaluation: Evaluation) -> str:
 
 def _caption(evaluation: Evaluation, query: Query) -> str:
     estimate = query.estimate
-    matches = f"{estimate.inlier_count} of {len(estimate.correspondences or ())} inliers"
+    matches = (f" · {estimate.inlier_count} of {len(estimate.correspondences)} inliers"
+               if estimate.correspondences is not None else "")
     if estimate.refusal is not None:
         what = f'<span class="bad">refused</span> by {escape(estimate.refusal.stage)}'
     else:
         error = text.length(query.translation_error, evaluation.unit, evaluation.span)
         what = f"{error}, {text.degrees(query.rotation_error_deg)}"
-    return f"<b>{escape(query.name)}</b><br>{what} · {matches}"
+    return f"<b>{escape(query.name)}</b><br>{what}{matches}"
 
 
 def _refusals(evaluation: Evaluation) -> str:
@@ -135,7 +145,7 @@ def _refusals(evaluation: Evaluation) -> str:
 def _all(evaluation: Evaluation) -> str:
     rows = [(query.name, text.length(query.translation_error, evaluation.unit, evaluation.span),
              text.degrees(query.rotation_error_deg), str(query.estimate.inlier_count),
-             text.milliseconds(query.estimate.milliseconds["total"]),
+             _total(query),
              "yes" if query.estimate.accepted else "refused")
             for query in evaluation.queries[:_ROWS]]
     left = len(evaluation.queries) - len(rows)
@@ -143,3 +153,8 @@ def _all(evaluation: Evaluation) -> str:
     return (f"<details><summary>{len(rows)} rows{more}</summary>" + table(
         ("query", "position error", "rotation error", "inliers", "time", "accepted"), rows)
         + "</details>")
+
+
+def _total(query: Query) -> str:
+    total = query.estimate.milliseconds.get("total")
+    return "–" if total is None else text.milliseconds(total)

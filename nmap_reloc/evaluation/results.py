@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from nmap_reloc.evaluation.bench_table import markdown
+from nmap_reloc.evaluation.drive import PICTURES, Drive, Instant, worst
+from nmap_reloc.evaluation.drive_page import drive_sections
 from nmap_reloc.evaluation.evaluate import Evaluation
 from nmap_reloc.evaluation.files import write_json, write_text
 from nmap_reloc.evaluation.report import report
 from nmap_reloc.evaluation.rows import Row, rows_json
+from nmap_reloc.evaluation.score import score
 
 
 def write_evaluation(folder: Path, evaluation: Evaluation, scene: str, site: str,
@@ -21,6 +24,32 @@ def write_evaluation(folder: Path, evaluation: Evaluation, scene: str, site: str
     write_json(files[0], evaluation.to_json())
     write_text(files[1], page)
     return files
+
+
+def write_drive(folder: Path, drive: Drive, bag: str, site: str) -> tuple[Path, Path, Path]:
+    """evaluation.json, trajectory.tum (published poses) and evaluation.html, each atomic.
+    NmapError."""
+    files = (folder / "evaluation.json", folder / "trajectory.tum", folder / "evaluation.html")
+    pictured = worst(drive.evaluation.queries, PICTURES)
+    page = report(drive.evaluation, bag, site, drive_sections(drive), pictured)
+    write_json(files[0], score(drive))
+    write_text(files[1], tum_text(drive))
+    write_text(files[2], page)
+    return files
+
+
+def tum_text(drive: Drive) -> str:
+    """``stamp tx ty tz qx qy qz qw`` of the base in the map, per published pose; stamps to the
+    nanosecond."""
+    return "".join(map(_tum_line, drive.published))
+
+
+def _tum_line(instant: Instant) -> str:
+    assert instant.pose is not None  # published
+    seconds, rest = divmod(int(instant.name), 1_000_000_000)
+    w, x, y, z = instant.pose.quaternion()
+    numbers = " ".join(f"{value:.9f}" for value in (*instant.pose.translation, x, y, z, w))
+    return f"{seconds}.{rest:09d} {numbers}\n"
 
 
 @dataclass(frozen=True)

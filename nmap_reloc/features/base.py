@@ -27,6 +27,11 @@ class Extractor(Protocol):
     @property
     def keypoints(self) -> int: ...
 
+    @property
+    def backend(self) -> str:
+        """What computes them: an engine's name, or "opencv"."""
+        ...
+
     def __call__(self, image: Image) -> Features:
         """image [H x W] grey or [H x W x 3] RGB, uint8 -> Features in pixels of that image."""
         ...

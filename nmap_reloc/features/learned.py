@@ -29,6 +29,7 @@ class LearnedExtractor:
         self.keypoints = keypoints
         self.content_hash = content_hash("features", weights)
         self._engine = open_engine("features", backend, weights, threads)
+        self.backend = self._engine.backend
         self.dimensions = self(np.zeros((64, 64), np.uint8)).descriptors.shape[1]
 
     def __call__(self, image: Image) -> Features:

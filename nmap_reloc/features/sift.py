@@ -32,6 +32,7 @@ class SiftExtractor:
     """SIFT behind the Extractor interface: 128 dimensions, deterministic."""
 
     name = "sift"
+    backend = "opencv"
     dimensions = 128
 
     def __init__(self, keypoints: int = 1024) -> None:

@@ -80,7 +80,8 @@ def specs(cls: type[Any]) -> tuple[Spec, ...]:
     for field in dataclasses.fields(cls):
         details = dict(field.metadata["described"])
         details["group"] = details["group"] or (found[-1].group if found else "")
-        found.append(Spec(name=field.name, default=field.default, **details))
+        default: Any = field.default
+        found.append(Spec(name=field.name, default=default, **details))
     return tuple(found)
 
 
@@ -89,10 +90,10 @@ def problem(spec: Spec, value: object) -> str | None:
     said = f"parameter {spec.name} {shown(value)}"
     if type(value) is not spec.type:
         return f"{said}: is not of type {spec.type_name}; {_typed_remedy(spec, value)}"
-    if isinstance(value, (int, float)) and spec.low is not None and spec.high is not None:
-        if not math.isfinite(value) or not spec.low <= value <= spec.high:
-            unit = f" {spec.unit}" if spec.unit else ""
-            return f"{said}: out of range; choose from {spec.span()}{unit}"
+    if (isinstance(value, (int, float)) and spec.low is not None and spec.high is not None
+            and not (math.isfinite(value) and spec.low <= value <= spec.high)):
+        unit = f" {spec.unit}" if spec.unit else ""
+        return f"{said}: out of range; choose from {spec.span()}{unit}"
     if isinstance(value, str):
         return _text_problem(spec, value, said)
     return None
@@ -156,8 +157,9 @@ def _text_problem(spec: Spec, value: str, said: str) -> str | None:
         if spec.path == "existing" and not path.exists():
             return f"{said}: not there; correct the path or create it"
         if spec.path == "new" and (path.is_dir() or not path.parent.is_dir()):
-            what = "is a folder" if path.is_dir() else f"{path.parent} is no folder"
+            what = "is a folder" if path.is_dir() else f"{shown(str(path.parent))} is no folder"
             return f"{said}: {what}; name a file in a folder that exists"
     except (OSError, RuntimeError) as error:  # too long a name; ~ of an unknown user
-        return f"{said}: no usable path ({error}); correct it"
+        reason = getattr(error, "strerror", None) or str(error)
+        return f"{said}: no usable path ({reason}); correct it"
     return None

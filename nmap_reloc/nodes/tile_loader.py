@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,8 @@ class Wanted:
 @dataclass(frozen=True)
 class Loaded:
     """What is loaded now. refused: (id, reason) of the tiles because of which the last wish was
-    not granted, empty when it was; failed: its generation, None likewise."""
+    not granted, empty when it was; failed: its generation, None likewise. milliseconds: that
+    loading took, not of the swap, which is one assignment."""
 
     generation: int
     map_version: int
@@ -56,6 +58,7 @@ class Loaded:
     bytes: int
     refused: tuple[tuple[str, str], ...] = ()
     failed: int | None = None
+    milliseconds: float | None = None
 
     def to_json(self) -> str:
         """The contents of `~/loaded_tiles`."""
@@ -111,12 +114,13 @@ class TileLoader:
             self.on_change(self.loaded)
 
     def _attempt(self, wanted: Wanted) -> Loaded:
-        old = self.loaded
+        old, start = self.loaded, time.perf_counter()
         try:
             tiles, refused = self._read(wanted)
             if not refused:
                 self._swap(tiles)
-                return self._report(wanted.generation, tuple(name for name, _ in wanted.tiles))
+                return self._report(wanted.generation, tuple(name for name, _ in wanted.tiles),
+                                    (time.perf_counter() - start) * 1e3)
         except NmapError as error:
             refused = [("", str(error))]
         except Exception as error:  # whatever a tile's content did: the old set still localizes
@@ -148,8 +152,10 @@ class TileLoader:
         self.localizer.active = self.localizer.load(list(tiles.values()))
         self._tiles = tiles
 
-    def _report(self, generation: int, tiles: tuple[str, ...]) -> Loaded:
+    def _report(self, generation: int, tiles: tuple[str, ...], spent: float | None = None
+                ) -> Loaded:
         active: Any = self.localizer.active
         size = 0 if active is None else active.loaded.nbytes()
         manifest = self.site.manifest
-        return Loaded(generation, manifest.map_version, manifest.site_id, tiles, size)
+        return Loaded(generation, manifest.map_version, manifest.site_id, tiles, size,
+                      milliseconds=spent)

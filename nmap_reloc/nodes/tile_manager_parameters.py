@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from nmap_reloc.maps.following import FollowOptions
-from nmap_reloc.nodes.described import described
+from nmap_reloc.maps.tile_session import SessionOptions
+from nmap_reloc.nodes.described import described, expanded
 
 MEGABYTE = 1_000_000
 
@@ -75,7 +77,8 @@ class TileManagerParameters:
         0.5, "WARN when the robot has been in a tile for so long that is not loaded yet: it "
         "travels faster than tiles load.", group="Diagnostics", unit="s", low=0.0, high=600.0)
     lag_error: float = described(
-        5.0, "The same, ERROR.", unit="s", low=0.0, high=600.0)
+        5.0, "ERROR when it has been there, not loaded, for so long.", unit="s", low=0.0,
+        high=600.0)
 
     @classmethod
     def check(cls, values: TileManagerParameters) -> str | None:
@@ -91,3 +94,10 @@ class TileManagerParameters:
             self.radius, self.hysteresis, self.lookahead, self.planar,
             int(self.memory_budget * MEGABYTE / 2), self.max_tiles_without_pose,
             self.pose_timeout, self.search_dwell, self.velocity_window, self.max_speed)
+
+    def session_options(self) -> SessionOptions:
+        return SessionOptions(self.follow_options(), self.verify_tiles, self.memory_factor,
+                              self.confirm_timeout, self.refused_retry)
+
+    def map_path(self) -> Path:
+        return expanded(self.map)

@@ -42,14 +42,13 @@ class Worker(Generic[Item]):
         After close() it is the item itself that is dropped.
         """
         with self._changed:
+            out = [item] if self._closed else self._slot
             self.offered += 1
-            displaced = item if self._closed else self._slot.pop() if self._slot else None
-            if displaced is not None:
-                self.dropped += 1
+            self.dropped += len(out)
             if not self._closed:
-                self._slot.append(item)
+                self._slot = [item]
                 self._changed.notify()
-            return displaced
+            return out[0] if out else None
 
     def call(self, function: Callable[[], Result]) -> Future[Result]:
         """Runs function in the thread, before the next frame; its result or error is the Future's.

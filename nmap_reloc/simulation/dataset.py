@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +13,16 @@ import numpy as np
 from nmap_reloc.errors import NmapError
 from nmap_reloc.geometry import Rigid
 from nmap_reloc.progress import track
+from nmap_reloc.simulation.folder import holds, replacing
 from nmap_reloc.simulation.light import lighting
-from nmap_reloc.simulation.render import Optics, Renderer, build_world, pinhole
+from nmap_reloc.simulation.optics import Optics, pinhole
+from nmap_reloc.simulation.render import Renderer
 from nmap_reloc.simulation.trajectory import drive
 from nmap_reloc.simulation.world import World
+from nmap_reloc.simulation.worlds import build_world
 from nmap_reloc.types import Camera, Image
 
-VERSION = 2  # raise when the same parameters give other pictures
+VERSION = 3  # raise when the same parameters give other pictures
 
 
 @dataclass(frozen=True)
@@ -62,39 +63,11 @@ def simulate(output: Path, seed: int = 0, map_views: int = 60, query_views: int 
     output = Path(output)
     wanted = Simulation(seed, map_views, query_views, size, world, detail, extent)
     wanted.check()
-    if _holds(output, wanted):
-        return output
-    partial = output.with_name(f".{output.name}.partial-{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        (partial / "images").mkdir(parents=True)
-        _write_scene(partial, output.name, wanted)
-        if output.exists():  # an older simulation: _holds has made sure of that
-            old = output.with_name(f".{output.name}.old-{os.getpid()}")
-            os.replace(output, old)
-            os.replace(partial, output)
-            shutil.rmtree(old)
-        else:
-            os.replace(partial, output)
-    except OSError as error:
-        raise NmapError(f"{output}: cannot write the simulated scene ({error}); free space "
-                        "or choose another folder") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    if not holds(output, "scene.json", wanted.to_json(), "a simulated scene"):
+        with replacing(output, "the simulated scene") as folder:
+            (folder / "images").mkdir(parents=True)
+            _write_scene(folder, output.name, wanted)
     return output
-
-
-def _holds(output: Path, wanted: Simulation) -> bool:
-    """Whether the folder holds this very simulation; raises where it holds anything but one."""
-    if not output.exists():
-        return False
-    try:
-        found = json.loads((output / "scene.json").read_text()).get("simulation")
-    except (OSError, ValueError, AttributeError):
-        found = None
-    if found is None and not (output.is_dir() and not any(output.iterdir())):
-        raise NmapError(f"{output}: exists and is not a simulated scene; choose another folder")
-    return bool(found == wanted.to_json())
 
 
 def _write_scene(folder: Path, name: str, wanted: Simulation) -> None:
@@ -128,13 +101,13 @@ def _render(folder: Path, world: World, camera: Camera, poses: dict[str, Rigid],
         optics = Optics(exposure=float(rng.uniform(0.8, 1.25)), noise=float(rng.uniform(1.0, 2.5)),
                         blur=float(rng.uniform(0.3, 0.7)))
         view = renderer.render(camera, pose, optics, seed=1000 * light + n)
-        _write_bytes(folder / name, jpeg(view.image))
+        (folder / name).write_bytes(jpeg(view.image))
 
 
-def jpeg(image: Image) -> bytes:
-    """RGB picture [H x W x 3] as a JPEG file of quality 95."""
-    done, data = cv2.imencode(".jpg", np.ascontiguousarray(image[..., ::-1]),
-                              [cv2.IMWRITE_JPEG_QUALITY, 95])
+def jpeg(image: Image, quality: int = 95) -> bytes:
+    """RGB [H x W x 3] or grey [H x W] picture as a JPEG file."""
+    bgr = np.ascontiguousarray(image[..., ::-1] if image.ndim == 3 else image)
+    done, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
         raise NmapError(f"image of shape {image.shape}: OpenCV cannot encode it; check the size")
     return bytes(data.tobytes())
@@ -156,11 +129,4 @@ def _write_model(folder: Path, camera: Camera, poses: dict[str, Rigid]) -> None:
 
 
 def _write_text(path: Path, text: str) -> None:
-    _write_bytes(path, text.encode())
-
-
-def _write_bytes(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    path.write_text(text, encoding="utf-8")

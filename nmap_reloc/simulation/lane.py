@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from nmap_reloc.simulation import furniture, openings, prints, textures
@@ -9,42 +11,54 @@ from nmap_reloc.simulation.furniture import Materials
 from nmap_reloc.simulation.textures import pick
 from nmap_reloc.simulation.world import Builder, Skin, Station, World
 
-_HALF = 4.2  # from the lane's middle to the facades, metres
-_KERB = 2.6
+HALF = 4.2  # from the lane's middle to the facades, metres
+KERB = 2.6
+_FREE = 1.6  # metres to each side of a door
 
 
 def build(seed: int, detail: float = 1.0, length: int = 30) -> World:
     """The lane of this seed along +x; ``detail`` scales the resolution of all textures."""
     b = Builder(np.random.default_rng([seed, 2]), detail)
     m = furniture.materials(b)
-    _ground(b, length)
-    for yaw, sy, sx in ((0.0, -_HALF, -4.0), (np.pi, _HALF, length + 4.0)):
+    ground(b, length, 0.12)
+    for yaw, sy, sx in ((0.0, -HALF, -4.0), (np.pi, HALF, length + 4.0)):
         with b.at(sx, sy, 0, yaw):
-            x = 0.0
-            while x < length + 7:
-                width = float(b.rng.uniform(4.5, 7.5))
-                with b.at(x, 0.0):
-                    _house(b, m, width)
-                x += width
-    for yaw, sx in ((-np.pi / 2, -4.0), (np.pi / 2, length + 4.0)):  # houses across both ends
-        with b.at(sx, -_HALF * np.sign(yaw) - 1.5 * np.sign(yaw), 0, yaw):
-            _house(b, m, 2 * _HALF + 3)
-    _street_furniture(b, m, length)
+            row(b, m, length + 7)
+    ends(b, m, length)
+    street_furniture(b, m, length, 0.12)
     for x in np.linspace(1.5, length - 1.5, 6):
         b.stations.append(Station((float(x), 0.0, 1.4), (2.0, 1.4)))
     return b.finish("lane", seed, outdoor=True)
 
 
-def _ground(b: Builder, length: float) -> None:
+def row(b: Builder, m: Materials, length: float) -> None:
+    """Houses side by side along local x, at least ``length`` metres of them."""
+    x = 0.0
+    while x < length:
+        width = float(b.rng.uniform(4.5, 7.5))
+        with b.at(x, 0.0):
+            house(b, m, width)
+        x += width
+
+
+def ends(b: Builder, m: Materials, length: float) -> None:
+    """Houses across both ends of the lane, 4 metres beyond 0 and ``length``."""
+    for yaw, sx in ((-np.pi / 2, -4.0), (np.pi / 2, length + 4.0)):
+        with b.at(sx, -HALF * np.sign(yaw) - 1.5 * np.sign(yaw), 0, yaw):
+            house(b, m, 2 * HALF + 3)
+
+
+def ground(b: Builder, length: float, kerb: float) -> None:
+    """The road, and pavements ``kerb`` metres above it."""
     for x in np.arange(-5.0, length + 5, 10).tolist():
-        road = b.paint(textures.asphalt, 10, 2 * _KERB, 110, base=float(b.rng.uniform(70, 105)))
-        b.panel((x, _KERB, 0), (10, 0, 0), (0, -2 * _KERB, 0), road)
-        for y0, y1 in ((-_HALF - 0.1, -_KERB), (_KERB, _HALF + 0.1)):
+        road = b.paint(textures.asphalt, 10, 2 * KERB, 110, base=float(b.rng.uniform(70, 105)))
+        b.panel((x, KERB, 0), (10, 0, 0), (0, -2 * KERB, 0), road)
+        for y0, y1 in ((-HALF - 0.1, -KERB), (KERB, HALF + 0.1)):
             slabs = b.paint(textures.tiles, 10, y1 - y0, 140, pitch=0.4)
-            b.box((x, y0, -0.1), (x + 10, y1, 0.12), b.paint(furniture.plain, 2, 1, 60), top=slabs)
+            b.box((x, y0, -0.1), (x + 10, y1, kerb), b.paint(furniture.plain, 2, 1, 60), top=slabs)
 
 
-def _house(b: Builder, m: Materials, width: float) -> None:
+def house(b: Builder, m: Materials, width: float) -> None:
     """A facade along local x with windows in rows, a door, a sign, sills and a cornice."""
     floors = int(b.rng.integers(2, 4))
     height = 3.0 * floors + float(b.rng.uniform(0.3, 1.0))
@@ -66,7 +80,7 @@ def _house(b: Builder, m: Materials, width: float) -> None:
             x = (c + 0.5) * width / columns
             # Half of the windows are all alike, as in real facades; half have their own curtains.
             own = same if b.rng.random() < 0.5 else b.paint(openings.glazing, 1.0, 1.4, 200)
-            _window(b, m, x, 3.0 * floor + 0.75, own)
+            window(b, m, x, 3.0 * floor + 0.75, own)
             if b.rng.random() < 0.2:
                 _balcony(b, m, x, 3.0 * floor + 0.45)
 
@@ -77,7 +91,7 @@ def _balcony(b: Builder, m: Materials, x: float, z: float) -> None:
         b.box((rail, 0.46, z + 0.1), (rail + 0.02, 0.48, z + 0.85), m.metal)
 
 
-def _window(b: Builder, m: Materials, x: float, z: float, skin: Skin) -> None:
+def window(b: Builder, m: Materials, x: float, z: float, skin: Skin) -> None:
     b.box((x - 0.5, -0.1, z), (x + 0.5, 0.01, z + 1.4), m.paint, front=skin)
     b.box((x - 0.6, 0, z - 0.1), (x + 0.6, 0.16, z), m.paint)
     b.box((x - 0.6, 0, z + 1.4), (x + 0.6, 0.08, z + 1.55), m.paint)
@@ -106,7 +120,7 @@ def _entrance(b: Builder, m: Materials, width: float) -> None:
     else:
         own = b.paint(openings.glazing, 1.0, 1.4, 250)
         for x in np.arange(x0 + 0.6, x1 - 0.5, 1.7).tolist():
-            _window(b, m, x, 0.9, own)
+            window(b, m, x, 0.9, own)
     for _ in range(int(b.rng.integers(1, 4))):  # notices on the wall
         x, z = b.rng.uniform((0.3, 1.2), (width - 0.3, 2.2)).tolist()
         w, h = b.rng.uniform(0.25, 0.6, 2).tolist()
@@ -115,16 +129,18 @@ def _entrance(b: Builder, m: Materials, width: float) -> None:
                   front=b.paint(prints.poster, w, h, 400))
 
 
-def _street_furniture(b: Builder, m: Materials, length: float) -> None:
-    """Lamp posts, trees, benches, planters, bins and parcels on both pavements."""
+def street_furniture(b: Builder, m: Materials, length: float, kerb: float,
+                     kept_free: Sequence[float] = ()) -> None:
+    """Lamp posts, trees, benches, planters, bins and parcels on both pavements, none before
+    the doors at x = ``kept_free`` on the side of +y."""
     bark = b.paint(textures.wood, 1.5, 3.0, 200)
     for side in (-1, 1):
         x = float(b.rng.uniform(0, 2))
         while x < length:
-            with b.at(x, side * (_KERB + 0.45), 0.12, 0.0 if side < 0 else np.pi):
-                kind = pick(b.rng, ("post", "tree", "bench", "planter", "cartons", "bollard",
-                                    "board"))
-                _item(b, m, kind, bark)
+            kind = pick(b.rng, ("post", "tree", "bench", "planter", "cartons", "bollard", "board"))
+            if side < 0 or all(abs(x - door) > _FREE for door in kept_free):
+                with b.at(x, side * (KERB + 0.45), kerb, 0.0 if side < 0 else np.pi):
+                    _item(b, m, kind, bark)
             x += float(b.rng.uniform(1.8, 3.6))
 
 

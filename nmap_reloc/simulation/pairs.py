@@ -9,8 +9,10 @@ import numpy as np
 
 from nmap_reloc.geometry import Rigid
 from nmap_reloc.simulation.light import lighting
-from nmap_reloc.simulation.render import Optics, Renderer, build_world, pinhole
+from nmap_reloc.simulation.optics import Optics, pinhole
+from nmap_reloc.simulation.render import Renderer
 from nmap_reloc.simulation.trajectory import camera_pose, drive
+from nmap_reloc.simulation.worlds import build_world
 from nmap_reloc.types import Camera, Floats, Image
 
 Pair = tuple[Image, Image, Floats, Floats]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from nmap_reloc.simulation import furniture, openings, prints, textures
@@ -9,8 +11,10 @@ from nmap_reloc.simulation.furniture import Materials
 from nmap_reloc.simulation.textures import pick
 from nmap_reloc.simulation.world import Builder, Lamp, Skin, Station, World
 
-_GAP = 0.18  # thickness of the walls between rooms, metres
-_DOOR = (0.95, 2.05)  # width and height of a doorway, metres
+GAP = 0.18  # thickness of the walls between rooms, metres
+DOOR = (0.95, 2.05)  # width and height of a doorway, metres
+DOOR_AT = 2.0  # y of the middle of the doorways between rooms
+HEIGHT = 2.7
 
 Opening = tuple[float, float]  # from, to along the wall, metres
 
@@ -22,26 +26,30 @@ def build(seed: int, detail: float = 1.0, count: int = 3) -> World:
     widths = b.rng.uniform(4.4, 5.8, count)
     for k in range(count):
         depth = float(b.rng.uniform(4.2, 5.2))
-        _room(b, x, float(widths[k]), depth, left=k > 0, right=k < count - 1)
-        x += float(widths[k]) + _GAP
+        room(b, x, float(widths[k]), depth, left=k > 0, right=k < count - 1)
+        x += float(widths[k]) + GAP
     return b.finish("rooms", seed, outdoor=False)
 
 
-def _room(b: Builder, x: float, width: float, depth: float, left: bool, right: bool) -> None:
-    height, door = 2.7, 2.0  # the doorway's middle is at y = 2 in every room
+def room(b: Builder, x: float, width: float, depth: float, left: bool, right: bool,
+         front: float | None = None, leaves: bool = True) -> None:
+    """A room from (x, 0) to (x + width, depth). left, right: whether there are doorways to the
+    neighbours; front: where along the front wall, y = 0, the way out is; leaves: of the doors."""
+    height, door = HEIGHT, DOOR_AT
     m = furniture.materials(b)
     _floor_and_ceiling(b, x, width, depth, height)
-    span: Opening = (door - _DOOR[0] / 2, door + _DOOR[0] / 2)
+    span: Opening = (door - DOOR[0] / 2, door + DOOR[0] / 2)
     mirrored: Opening = (depth - span[1], depth - span[0])
     walls = (  # start corner, yaw, length, opening; counter-clockwise, so that +y is inwards
-        (x, 0.0, 0.0, width, None),
+        (x, 0.0, 0.0, width, None if front is None else (front - DOOR[0] / 2,
+                                                         front + DOOR[0] / 2)),
         (x + width, 0.0, np.pi / 2, depth, span if right else None),
         (x + width, depth, np.pi, width, None),
         (x, depth, -np.pi / 2, depth, mirrored if left else None),
     )
     for sx, sy, yaw, length, opening in walls:
         with b.at(sx, sy, 0, yaw):
-            _wall(b, m, length, height, opening)
+            _wall(b, m, length, height, opening, leaves)
             _furnish(b, m, length, opening)
     with b.at(x + width / 2, depth / 2, 0, b.rng.uniform(-0.4, 0.4)):
         if b.rng.random() < 0.7:
@@ -78,34 +86,35 @@ def _floor_and_ceiling(b: Builder, x: float, width: float, depth: float, height:
         b.lamps.append(Lamp(at, (1.5, 1.42, 1.25)))
 
 
-def _wall(b: Builder, m: Materials, length: float, height: float, opening: Opening | None) -> None:
+def _wall(b: Builder, m: Materials, length: float, height: float, opening: Opening | None,
+          leaf: bool) -> None:
     kind = pick(b.rng, ("plaster", "plaster", "wallpaper", "brick", "boards"))
     if kind == "boards":
         skin = b.paint(textures.wood, length, height, 200, plank=0.18)
     else:
         skin = b.paint(getattr(textures, kind), length, height, 200)
-    _pierced(b, skin, length, height, opening)
+    pierced(b, skin, length, height, () if opening is None else (opening,))
     gaps = [(0.0, length)] if opening is None else [(0.0, opening[0]), (opening[1], length)]
     for x0, x1 in gaps:
         b.box((x0, 0, 0), (x1, 0.015, 0.09), m.paint)
     if opening is not None:
-        frame, y0, y1 = m.woods[0], -_GAP - 0.02, 0.025
+        frame, y0, y1 = m.woods[0], -GAP - 0.02, 0.025
         for x0 in (opening[0] - 0.08, opening[1]):
-            b.box((x0, y0, 0), (x0 + 0.08, y1, _DOOR[1] + 0.08), frame)
-        b.box((opening[0], y0, _DOOR[1]), (opening[1], y1, _DOOR[1] + 0.08), frame)
-        b.box((opening[0], -_GAP, -0.02), (opening[1], 0, 0.008), frame)
-        b.box((opening[0] - 0.1, 0.025, 0.0), (opening[0] - 0.06, 0.87, _DOOR[1]), m.paint)
+            b.box((x0, y0, 0), (x0 + 0.08, y1, DOOR[1] + 0.08), frame)
+        b.box((opening[0], y0, DOOR[1]), (opening[1], y1, DOOR[1] + 0.08), frame)
+        b.box((opening[0], -GAP, -0.02), (opening[1], 0, 0.008), frame)
+        if leaf:
+            b.box((opening[0] - 0.1, 0.025, 0.0), (opening[0] - 0.06, 0.87, DOOR[1]), m.paint)
 
 
-def _pierced(b: Builder, skin: Skin, length: float, height: float, opening: Opening | None
-             ) -> None:
-    """The wall's panels around an opening; all show their part of one picture."""
-    if opening is None:
-        pieces = [(0.0, length, height)]
-    else:
-        pieces = [(0.0, opening[0], height), (opening[0], opening[1], height - _DOOR[1]),
-                  (opening[1], length, height)]
-    for x0, x1, tall in pieces:
+def pierced(b: Builder, skin: Skin, length: float, height: float, openings: Sequence[Opening]
+            ) -> None:
+    """The wall's panels around its openings; all show their part of one picture."""
+    pieces, x = [], 0.0
+    for start, end in openings:
+        pieces += [(x, start, height), (start, end, height - DOOR[1])]
+        x = end
+    for x0, x1, tall in [*pieces, (x, length, height)]:
         region = (1 - x1 / length, 0.0, (x1 - x0) / length, tall / height)
         b.panel((x1, 0, height), (x0 - x1, 0, 0), (0, 0, -tall), skin, region)
 

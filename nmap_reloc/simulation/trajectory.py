@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nmap_reloc.geometry import Rigid
+from nmap_reloc.simulation.route import follow
 from nmap_reloc.simulation.world import World
 from nmap_reloc.types import Doubles
 
@@ -17,7 +18,10 @@ def drive(world: World, seed: int, views: int, query: bool = False) -> list[Rigi
     height, and looks elsewhere.
     """
     rng = np.random.default_rng([world.seed, seed, int(query), 7])
-    knots = _lane(world, rng, query) if world.outdoor else _rooms(world, rng, query)
+    if world.routes:
+        knots = _tour(world, rng, query)
+    else:
+        knots = _lane(world, rng, query) if world.outdoor else _rooms(world, rng, query)
     return [camera_pose(k[:3], k[3], k[4], k[5]) for k in _resample(knots, views)]
 
 
@@ -83,6 +87,17 @@ def _lane(world: World, rng: np.random.Generator, query: bool) -> Doubles:
             leg[:, 3] += np.pi
         legs.append(leg)
     return np.concatenate(legs)
+
+
+def _tour(world: World, rng: np.random.Generator, query: bool) -> Doubles:
+    """Knots [K x 6]: the robot's way, the camera in somebody's hand above it."""
+    route = follow(world.routes["query" if query else "map"], 1.3, rng)
+    along: Doubles = np.linspace(0, route.duration, 400, dtype=np.float64)
+    places, yaw = route.at(along)
+    z = (1.25 if query else 1.1) + _wave(rng, along, 0.1, 5.0)
+    yaw = yaw + _wave(rng, along, 0.4 if query else 0.25, 4.1)
+    pitch = _wave(rng, along, 0.07, 3.7)
+    return np.column_stack([places, z, yaw, pitch, _wave(rng, along, 0.03, 2.9)])
 
 
 def _resample(knots: Doubles, views: int) -> Doubles:

@@ -43,7 +43,9 @@ class World:
 
     origin, edge_u, edge_v [P x 3] metres, u to the right and v down as seen from the front;
     half [P] only the triangle s + t <= 1; texture [P]; region [P x 4] (u, v, du, dv) of the
-    picture that the panel shows; glow [P] light of its own. outdoor: sky above and a sun.
+    picture that the panel shows; glow [P] light of its own; sheltered [P] under a roof, so that
+    the sky gives it nothing. outdoor: sky above and a sun. routes: ways [K x 2] over the ground
+    (x, y) that a robot can drive, by name.
     """
 
     name: str
@@ -55,10 +57,12 @@ class World:
     texture: Ints
     region: Doubles
     glow: Floats
+    sheltered: npt.NDArray[np.bool_]
     atlas: Atlas
     lamps: tuple[Lamp, ...]
     stations: tuple[Station, ...]
     outdoor: bool
+    routes: dict[str, Doubles]
 
     def __len__(self) -> int:
         return len(self.origin)
@@ -96,8 +100,8 @@ class Skin:
 
 
 Painter = Callable[..., Image]
-# origin, edge_u, edge_v, half, texture, region, glow: as in World
-_Panel = tuple[Doubles, Doubles, Doubles, bool, int, tuple[float, ...], float]
+# origin, edge_u, edge_v, half, texture, region, glow, sheltered: as in World
+_Panel = tuple[Doubles, Doubles, Doubles, bool, int, tuple[float, ...], float, bool]
 
 
 class Builder:
@@ -107,6 +111,8 @@ class Builder:
         self.rng, self.detail, self.atlas = rng, detail, Atlas()
         self.lamps: list[Lamp] = []
         self.stations: list[Station] = []
+        self.routes: dict[str, Doubles] = {}
+        self._sheltered = False
         self._frame = Rigid.identity()
         self._panels: list[_Panel] = []
 
@@ -120,6 +126,15 @@ class Builder:
             yield
         finally:
             self._frame = outer
+
+    @contextmanager
+    def under_a_roof(self) -> Iterator[None]:
+        """What is built here gets no light from the sky."""
+        outer, self._sheltered = self._sheltered, True
+        try:
+            yield
+        finally:
+            self._sheltered = outer
 
     def paint(self, painter: Painter, width: float, height: float, ppm: float,
               **options: object) -> Skin:
@@ -135,7 +150,8 @@ class Builder:
         place = self._frame.apply(np.atleast_2d(np.asarray(origin, np.float64)))[0]
         turn = self._frame.rotation
         u, v = turn @ np.asarray(edge_u, np.float64), turn @ np.asarray(edge_v, np.float64)
-        self._panels.append((place, u, v, half, skin.texture, region or (0, 0, 1, 1), glow))
+        self._panels.append((place, u, v, half, skin.texture, region or (0, 0, 1, 1), glow,
+                             self._sheltered))
 
     def cut(self, skin: Skin, width: float, height: float) -> tuple[float, float, float, float]:
         """A random piece of the skin of width x height metres (all where it is too small)."""
@@ -194,12 +210,14 @@ class Builder:
         corner = self.rng.uniform(0, 1, share.shape) * (1 - share)
         for k in range(len(a)):
             region = (*corner[k].tolist(), *share[k].tolist())
-            self._panels.append((a[k], u[k], v[k], True, skin.texture, region, 0.0))
+            self._panels.append((a[k], u[k], v[k], True, skin.texture, region, 0.0,
+                                 self._sheltered))
 
     def finish(self, name: str, seed: int, outdoor: bool) -> World:
-        """The world built so far."""
-        origin, u, v, half, texture, region, glow = zip(*self._panels, strict=True)
+        """The world built so far; without ``outdoor`` all of it is sheltered."""
+        origin, u, v, half, texture, region, glow, sheltered = zip(*self._panels, strict=True)
         return World(name, seed, np.array(origin), np.array(u), np.array(v), np.array(half, bool),
                      np.array(texture, np.int32), np.array(region, np.float64),
-                     np.array(glow, np.float32), self.atlas, tuple(self.lamps),
-                     tuple(self.stations), outdoor)
+                     np.array(glow, np.float32), np.array(sheltered, bool) | (not outdoor),
+                     self.atlas, tuple(self.lamps), tuple(self.stations), outdoor,
+                     dict(self.routes))

@@ -32,7 +32,9 @@ class Number:
     def bounds(self) -> tuple[int, int]:
         """The least and the greatest value of an integer."""
         bits = 8 * self.size
-        return (0, 2**bits - 1) if self.code.isupper() else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+        if self.code.isupper():
+            return 0, 2**bits - 1
+        return -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
 
 
 NUMBERS = {
@@ -111,7 +113,7 @@ def _field(name: str, kind: Any) -> Field:
 def constants_of(name: str) -> dict[str, Any]:
     """The constants of a message type."""
     constants = typestore.store().fielddefs[name][0]
-    return {key: bytes([int(value)]) if kind == "byte" else value  # type: ignore[arg-type]
+    return {key: bytes([int(value)]) if kind == "byte" else value
             for key, kind, value in constants}
 
 

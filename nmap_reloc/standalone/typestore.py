@@ -48,6 +48,11 @@ def normalize(name: str) -> str:
     return full
 
 
+def known(name: str) -> bool:
+    """Whether package/kind/Type has a definition here."""
+    return name in store().fielddefs
+
+
 @cache
 def type_hash(name: str) -> str:
     """RIHS01 hash of a message or of one half of a service (package/srv/Type_Request)."""

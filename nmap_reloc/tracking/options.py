@@ -10,8 +10,8 @@ class TrackerOptions:
     """Lengths in map units (metres), angles in radians, times in seconds, deviations one sigma."""
 
     confirm_fixes: int = 3           # fixes that agree before a first pose or a jump is believed
-    suspect_frames: int = 5          # frames without a fix until LOST
-    suspect_seconds: float = 3.0     # and at most so long
+    suspect_frames: int = 20         # frames without a fix until LOST
+    suspect_seconds: float = 5.0     # and at most so long
     max_gap: float = 2.0             # between two fixes that may confirm each other
     max_position_sigma: float = 1.0  # of the predicted position; beyond it LOST
     jitter_position: float = 0.02    # of a fix against odometry, whatever the motion
@@ -22,5 +22,3 @@ class TrackerOptions:
     max_speed: float = 1.5           # where there is no odometry: one sigma of the motion
     max_turn_rate: float = 1.0       # likewise, radians per second
     max_distance: float = 22.46      # squared Mahalanobis; 99.9 % of chi^2 with 6
-    unstated_position: float = 0.5   # where a pose that was given states no variance
-    unstated_rotation: float = 0.1

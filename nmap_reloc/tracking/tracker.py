@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-import numpy as np
-
 from nmap_reloc.gate import largest_sigma
 from nmap_reloc.geometry import Rigid, covariance_of_attached
 from nmap_reloc.tracking.motion import Fix, Matrix, carry, disagreement
@@ -58,6 +56,11 @@ class Tracker:
         self._stamp: float | None = None
 
     @property
+    def last_pose(self) -> Rigid | None:
+        """map_from_base of the last believed fix; None while LOST."""
+        return None if self._last is None else self._last.map_from_base
+
+    @property
     def map_from_odom(self) -> Rigid | None:
         """As of the last believed fix; None while LOST or without odometry."""
         if self._last is None or self._last.odom_from_base is None:
@@ -81,21 +84,21 @@ class Tracker:
 
     def set_pose(self, stamp: float, map_from_base: Rigid, covariance: Matrix,
                  odom_from_base: Rigid | None) -> None:
-        """A pose from outside (rviz, a file): believed when the next image confirms it.
-
-        covariance [6 x 6]: a variance of zero counts as not stated (rviz states x, y and yaw).
-        """
-        unstated = np.repeat([self.options.unstated_position, self.options.unstated_rotation], 3)
-        blank = np.diag(covariance) <= 0
-        stated = np.where(blank[:, None] | blank[None, :], 0.0, covariance)
-        stated[blank, blank] = unstated[blank] ** 2
+        """A pose from outside (rviz, a file): believed when the next image confirms it."""
         self._clear("")
-        self._last = Fix(stamp, map_from_base, stated, odom_from_base)
+        self._last = Fix(stamp, map_from_base, covariance, odom_from_base)
         self._turn(State.SUSPECT, "a pose was given, no image has confirmed it yet")
 
     def lose(self, reason: str) -> None:
         """Forget everything: asked for, or the clock was set back."""
         self._clear(reason)
+
+    def expire(self, stamp: float) -> bool:
+        """LOST where there has been no image for too long; says whether that is news."""
+        if self._last is None or stamp - self._last.stamp <= self.options.suspect_seconds:
+            return False
+        self._clear(f"{stamp - self._last.stamp:.1f} s without a fix")
+        return True
 
     def update(self, stamp: float, estimate: Estimate, odom_from_base: Rigid | None) -> Verdict:
         """One image's answer."""

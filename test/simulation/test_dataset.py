@@ -15,8 +15,8 @@ pytest.importorskip("trimesh")
 from nmap_reloc.errors import NmapError
 from nmap_reloc.mapping.sources import open_source
 from nmap_reloc.simulation import dataset
-from nmap_reloc.simulation.render import build_world
 from nmap_reloc.simulation.trajectory import drive
+from nmap_reloc.simulation.worlds import build_world
 
 SMALL = {"seed": 1, "map_views": 3, "query_views": 2, "size": (96, 72), "detail": 0.1,
          "extent": 1}

@@ -14,8 +14,9 @@ pytest.importorskip("trimesh")
 from nmap_reloc.geometry import Rigid
 from nmap_reloc.simulation import rooms
 from nmap_reloc.simulation.light import lighting
+from nmap_reloc.simulation.optics import Optics, pinhole, pixel_centres
 from nmap_reloc.simulation.pairs import correspondence_pairs, matches
-from nmap_reloc.simulation.render import Optics, Renderer, pinhole, pixel_centres
+from nmap_reloc.simulation.render import Renderer
 from nmap_reloc.simulation.textures import sheet
 from nmap_reloc.simulation.trajectory import camera_pose, drive
 from nmap_reloc.simulation.world import Builder

@@ -14,10 +14,10 @@ pytest.importorskip("trimesh")
 import trimesh
 
 from nmap_reloc.errors import NmapError
-from nmap_reloc.simulation.light import Caster
-from nmap_reloc.simulation.render import build_world
+from nmap_reloc.simulation.bake import Caster
 from nmap_reloc.simulation.trajectory import drive
 from nmap_reloc.simulation.world import World
+from nmap_reloc.simulation.worlds import build_world
 
 DETAIL = 0.05
 

@@ -12,6 +12,7 @@ from nmap_reloc.maps.following.options import FollowOptions
 Doubles = npt.NDArray[np.float64]
 MOST_POSES = 256   # kept for the velocity
 MOST_POINTS = 64   # of a predicted path
+LEAST_ELAPSED = 0.2  # seconds: between poses closer in time, their noise looks like speed
 
 
 class Motion:
@@ -33,7 +34,8 @@ class Motion:
         if self._poses:
             before, last = self._poses[-1]
             elapsed = stamp - before
-            if elapsed < 0 or np.linalg.norm(point - last) > options.max_speed * elapsed + 1.0:
+            reach = options.max_speed * max(elapsed, LEAST_ELAPSED)
+            if elapsed < 0 or np.linalg.norm(point - last) > reach:
                 self._poses.clear()
         self._poses.append((stamp, point))
 

@@ -33,8 +33,8 @@ def _refusal(parameter: Parameter, descriptor: ParameterDescriptor, declared: bo
         if declared and not_set:
             return "Static parameter cannot be undeclared"
         if not not_set and parameter.type_.value != descriptor.type:
-            return (f"{WRONG_TYPE}, expected '{Parameter.Type(descriptor.type)}' "
-                    f"got '{parameter.type_}'")
+            return (f"{WRONG_TYPE}, expected 'Type.{Parameter.Type(descriptor.type).name}' "
+                    f"got 'Type.{parameter.type_.name}'")
     if parameter.type_ == Parameter.Type.INTEGER and len(descriptor.integer_range):
         return _integer_refusal(parameter, descriptor.integer_range[0])
     if parameter.type_ == Parameter.Type.DOUBLE and len(descriptor.floating_point_range):

@@ -55,9 +55,9 @@ class ParameterSetting(ParameterStore):
         unknown = [p.name for p in parameter_list if not self.has_parameter(p.name)]
         if unknown and not self._allow_undeclared_parameters:
             raise ParameterNotDeclaredException(unknown)
-        return self._check_and_set(parameter_list)
+        return self._check_and_set_parameters(parameter_list)
 
-    def _check_and_set(self, parameters: list[Parameter],
+    def _check_and_set_parameters(self, parameters: list[Parameter],
                        declaring: dict[str, ParameterDescriptor] | None = None
                        ) -> SetParametersResult:
         """declaring: the descriptors of parameters that are being declared with these values."""
@@ -73,12 +73,12 @@ class ParameterSetting(ParameterStore):
             result = callback(parameters)
             if not result.successful:
                 return result
-        self._store_and_announce(parameters, declaring)
+        self.__store_and_announce(parameters, declaring)
         for post_callback in self._post_set_parameters_callbacks:
             post_callback(parameters)
         return SetParametersResult(successful=True)
 
-    def _store_and_announce(self, parameters: list[Parameter],
+    def __store_and_announce(self, parameters: list[Parameter],
                             declaring: dict[str, ParameterDescriptor] | None) -> None:
         event = ParameterEvent(node=self.get_fully_qualified_name())
         for parameter in parameters:
@@ -91,11 +91,12 @@ class ParameterSetting(ParameterStore):
             new = self.get_parameter_or(parameter.name).type_ == Parameter.Type.NOT_SET
             (event.new_parameters if new else event.changed_parameters).append(
                 parameter.to_parameter_msg())
-            self._store(parameter, (declaring or {}).get(parameter.name))
+            self._store_parameter(parameter, (declaring or {}).get(parameter.name))
         event.stamp = self.get_clock().now().to_msg()
         self._parameter_event_publisher.publish(event)
 
-    def _store(self, parameter: Parameter, descriptor: ParameterDescriptor | None) -> None:
+    def _store_parameter(self, parameter: Parameter,
+                         descriptor: ParameterDescriptor | None) -> None:
         """Keeps the value; the descriptor is the given one, else the one it has, else dynamic."""
         if descriptor is None:
             descriptor = self._descriptors.get(parameter.name) \

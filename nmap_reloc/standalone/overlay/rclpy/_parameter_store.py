@@ -75,8 +75,9 @@ class ParameterStore:
         def listed(name: str) -> bool:
             if not prefixes:
                 return shallow(name)
-            return any(name == prefix or name.startswith(prefix + PARAMETER_SEPARATOR_STRING)
-                       and shallow(name[len(prefix) + 1:]) for prefix in prefixes)
+            return any(name == prefix
+                       or (name.startswith(prefix + PARAMETER_SEPARATOR_STRING)
+                           and shallow(name[len(prefix) + 1:])) for prefix in prefixes)
 
         names = [name for name in self._parameters if listed(name)]
         parents = [name.rpartition(PARAMETER_SEPARATOR_STRING)[0] for name in names]

@@ -26,7 +26,7 @@ class CallbackGroup:
         raise NotImplementedError()
 
     def beginning_execution(self, entity: Any) -> bool:
-        """Takes the permission to run a callback; ending_execution must follow where it is given."""
+        """Takes the permission to run a callback; where given, ending_execution must follow."""
         raise NotImplementedError()
 
     def ending_execution(self, entity: Any) -> None:

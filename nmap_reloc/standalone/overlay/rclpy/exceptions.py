@@ -1,5 +1,7 @@
 """rclpy.exceptions: what can be wrong with names, parameters and use after shutdown."""
 
+# ruff: noqa: N818 (exceptions with the names that the real ones have)
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

@@ -74,16 +74,16 @@ class NodeParameters(ParameterSetting):
         Raises ParameterAlreadyDeclaredException, InvalidParameterException (an empty name),
         InvalidParameterTypeException and InvalidParameterValueException.
         """
-        wanted = [self._wanted(namespace, entry, ignore_override) for entry in parameters]
+        wanted = [self.__wanted(namespace, entry, ignore_override) for entry in parameters]
         known = [parameter.name for parameter, _ in wanted if self.has_parameter(parameter.name)]
         if known:
             raise ParameterAlreadyDeclaredException(known)
         for parameter, descriptor in wanted:
-            self._declare(parameter, descriptor)
+            self.__declare(parameter, descriptor)
         # Not get_parameter: a type without a value may be declared.
         return [self._parameters[parameter.name] for parameter, _ in wanted]
 
-    def _wanted(self, namespace: str, entry: tuple[Any, ...], ignore_override: bool
+    def __wanted(self, namespace: str, entry: tuple[Any, ...], ignore_override: bool
                 ) -> tuple[Parameter, ParameterDescriptor]:
         """A tuple of declare_parameters -> the initial value and the complete descriptor."""
         if not 1 <= len(entry) <= 3 or not isinstance(entry[0], str):
@@ -104,8 +104,8 @@ class NodeParameters(ParameterSetting):
             value = self._parameter_overrides[name].value
         return Parameter(name, value=value), descriptor
 
-    def _declare(self, parameter: Parameter, descriptor: ParameterDescriptor) -> None:
-        result = self._check_and_set([parameter], {parameter.name: descriptor})
+    def __declare(self, parameter: Parameter, descriptor: ParameterDescriptor) -> None:
+        result = self._check_and_set_parameters([parameter], {parameter.name: descriptor})
         if result.successful:
             return
         if result.reason.startswith(rules.WRONG_TYPE):
@@ -139,7 +139,7 @@ class NodeParameters(ParameterSetting):
         for parameter in candidates:
             result = rules.check(parameter, descriptor, declared=True, check_read_only=False)
             if result.successful:
-                self._store(parameter, descriptor)
+                self._store_parameter(parameter, descriptor)
                 return parameter.get_parameter_value()
         raise InvalidParameterValueException(name, candidates[-1].value, result.reason)
 

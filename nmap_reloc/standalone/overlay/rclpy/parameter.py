@@ -135,7 +135,7 @@ _SCALARS = ((bool, Parameter.Type.BOOL), (int, Parameter.Type.INTEGER),
 _ARRAYS = ((bytes, Parameter.Type.BYTE_ARRAY), (bool, Parameter.Type.BOOL_ARRAY),
            (int, Parameter.Type.INTEGER_ARRAY), (float, Parameter.Type.DOUBLE_ARRAY),
            (str, Parameter.Type.STRING_ARRAY))
-_ELEMENTS: dict[Parameter.Type, tuple[tuple[type, ...], Callable[[object], bool]]] = {
+_ELEMENTS: dict[Parameter.Type, tuple[tuple[type[Any], ...], Callable[[object], bool]]] = {
     Parameter.Type.BYTE_ARRAY: ((list, tuple), _single_byte),
     Parameter.Type.BOOL_ARRAY: ((list, tuple), _is_a(bool)),
     Parameter.Type.INTEGER_ARRAY: ((list, tuple, array.array), _is_a(int)),

@@ -53,8 +53,10 @@ class AsyncParameterClient:
 
     def wait_for_services(self, timeout_sec: float | None = None) -> bool:
         """Waits for all six; False when the time ran out. None: waits as long as it takes."""
-        end = None if timeout_sec is None else time.monotonic() + timeout_sec
-        return all(client.wait_for_service(None if end is None else max(0.0, end - time.monotonic()))
+        if timeout_sec is None:
+            return all(client.wait_for_service() for client in self._clients)
+        end = time.monotonic() + timeout_sec
+        return all(client.wait_for_service(max(0.0, end - time.monotonic()))
                    for client in self._clients)
 
     def list_parameters(self, prefixes: list[str] | None = None, depth: int | None = None,

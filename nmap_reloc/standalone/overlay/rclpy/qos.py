@@ -9,7 +9,7 @@ from typing import Any
 from rclpy.duration import Duration
 
 
-class InvalidQoSProfileException(Exception):
+class InvalidQoSProfileException(Exception):  # noqa: N818 (the real name)
     """A profile without history and depth."""
 
     def __init__(self, *args: object) -> None:

@@ -104,9 +104,9 @@ class Future:
             self._executor = None if executor is None else weakref.ref(executor)
 
     def _add_waker(self, wake: Callable[[], None]) -> None:
-        """wake() is called directly when this is done or cancelled, at once where it is."""
+        """wake() is called directly when this gets done or cancelled, at once where it is done."""
         with self._lock:
-            if not self._done and not self._cancelled:
+            if not self._done:
                 self._wakers.append(wake)
                 return
         wake()

@@ -7,7 +7,7 @@ from rclpy.exceptions import InvalidServiceNameException, InvalidTopicNameExcept
 
 
 def validate_full_topic_name(name: str, *, is_service: bool = False) -> bool:
-    """The name is fully qualified. True, or InvalidTopicNameException / InvalidServiceNameException."""
+    """The name is fully qualified. Raises Invalid(Topic|Service)NameException."""
     flaw = _names.full_topic_flaw(name)
     if flaw is None:
         return True

@@ -7,7 +7,7 @@ from rclpy.exceptions import InvalidServiceNameException, InvalidTopicNameExcept
 
 
 def validate_topic_name(name: str, *, is_service: bool = False) -> bool:
-    """The name need not be full. True, or InvalidTopicNameException / InvalidServiceNameException."""
+    """The name need not be full. Raises Invalid(Topic|Service)NameException."""
     flaw = _names.topic_flaw(name)
     if flaw is None:
         return True

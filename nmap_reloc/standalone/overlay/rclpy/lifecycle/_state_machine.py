@@ -100,6 +100,12 @@ class StateMachine:
         return next((transition for transition in self.available()
                      if key in (transition.transition_id, transition.label)), None)
 
+    def leave(self, label: str) -> None:
+        """Takes the way out of a transition state that has this label."""
+        way = self.find(label)
+        assert way is not None, f"{self.state.label} has no {label}"
+        self.take(way)
+
     def take(self, transition: LifecycleTransition) -> None:
         """Moves on to the transition's goal."""
         self.state = transition.goal

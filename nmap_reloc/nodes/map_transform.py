@@ -1,0 +1,57 @@
+"""The transform that puts the robot in the map: map -> odom, or map -> base without odometry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rclpy.duration import Duration
+from rclpy.node import Node
+from tf2_ros import TransformBroadcaster
+
+from nmap_reloc.geometry import Rigid
+from nmap_reloc.nodes.convert import transform_stamped
+
+
+@dataclass(frozen=True)
+class Correction:
+    """parent_from_child, frames by name; what the tracker believes now."""
+
+    transform: Rigid
+    parent: str
+    child: str
+
+
+class MapTransform:
+    """Sent with each fix at the image's stamp and, by a timer, ahead of now by `tolerance`
+    seconds, so that no consumer at now has to extrapolate (as Nav2's AMCL does).
+
+    `correction` is set by the worker and read by the timer: one assignment. None: not sent.
+    """
+
+    def __init__(self, node: Node, rate: float, tolerance: float):
+        self.correction: Correction | None = None
+        self.tolerance = tolerance
+        self._node, self._broadcaster = node, TransformBroadcaster(node)
+        self._timer = node.create_timer(1.0 / rate, self.send)
+
+    def fixed(self, correction: Correction, stamp: object) -> None:
+        """A new fix: consumers that ask for the image's own stamp get this very correction."""
+        self.correction = correction
+        self._broadcaster.sendTransform(transform_stamped(
+            correction.transform, correction.parent, correction.child, stamp))
+        self.send()
+
+    def send(self) -> None:
+        """What is believed, valid until `tolerance` from now."""
+        correction = self.correction
+        if correction is None:
+            return
+        ahead = self._node.get_clock().now() + Duration(seconds=self.tolerance)
+        self._broadcaster.sendTransform(transform_stamped(
+            correction.transform, correction.parent, correction.child, ahead.to_msg()))
+
+    def set_rate(self, rate: float) -> None:
+        """Times per second."""
+        self._timer.cancel()
+        self._node.destroy_timer(self._timer)
+        self._timer = self._node.create_timer(1.0 / rate, self.send)

@@ -1,0 +1,44 @@
+"""DDS topics that carry a ROS message's CDR untouched.
+
+The wheel wants an IDL struct per topic. Ours has one octet: the library checks that a sample
+begins with it, which any does, and passes the bytes on. Its member is named after the message
+type, so that two types are never taken for the same one.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from cyclonedds._clayer import ddspy_topic_create
+from cyclonedds.idl import IdlStruct, make_idl_struct, types
+from cyclonedds.idl.annotations import final
+
+from nmap_reloc.errors import NmapError
+from nmap_reloc.standalone.dds.names import ros_topic, ros_type
+
+PRECONDITION_NOT_MET = -4
+
+
+@cache
+def raw_type(type_name: str) -> type[IdlStruct]:
+    """The struct that stands for a DDS type name."""
+    member = type_name.replace("::", "_")
+    struct = final(make_idl_struct("Raw", type_name.replace("::", "."), {member: types.uint8}))
+    idl: Any = struct.__idl__
+    idl.populate()
+    idl.fill_type_data()
+    return struct
+
+
+def create_topic(participant: int, name: str, type_name: str) -> int:
+    """A topic entity; NmapError where the participant knows the name with another type."""
+    topic: int = ddspy_topic_create(participant, name, raw_type(type_name), None, None)
+    if topic == PRECONDITION_NOT_MET:
+        raise NmapError(
+            f"topic {ros_topic(name) or name}: already in use here with another type than "
+            f"{ros_type(type_name)}; give one of them another name"
+        )
+    if topic < 0:
+        raise NmapError(f"topic {name}: Cyclone DDS refused to create it ({topic})")
+    return topic

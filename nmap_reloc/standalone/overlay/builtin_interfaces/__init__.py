@@ -1,0 +1,1 @@
+"""ROS 2's builtin_interfaces: see nmap_reloc.standalone.messages."""

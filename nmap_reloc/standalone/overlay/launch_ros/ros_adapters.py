@@ -1,0 +1,55 @@
+"""A node of the launch process itself."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any
+
+import rclpy
+from launch.event_handlers import OnShutdown
+from rclpy.executors import SingleThreadedExecutor
+
+from launch import LaunchContext
+
+
+class ROSAdapter:
+    """A node that is spun in a thread until shutdown()."""
+
+    def __init__(self, *, argv: list[str] | None = None) -> None:
+        self.ros_context = rclpy.Context()
+        rclpy.init(args=argv or [], context=self.ros_context)
+        self.ros_node = rclpy.create_node(f"launch_ros_{os.getpid()}", context=self.ros_context)
+        self.ros_executor = SingleThreadedExecutor(context=self.ros_context)
+        self.ros_executor.add_node(self.ros_node)
+        self._running = True
+        self._thread = threading.Thread(target=self._spin, name="launch_ros", daemon=True)
+        self._thread.start()
+
+    def _spin(self) -> None:
+        # In steps: entities that other threads add are seen at the next one.
+        while self._running:
+            self.ros_executor.spin_once(timeout_sec=0.2)
+
+    def shutdown(self) -> None:
+        self._running = False
+        self._thread.join()
+        self.ros_executor.remove_node(self.ros_node)
+        self.ros_node.destroy_node()
+        rclpy.shutdown(context=self.ros_context)
+
+
+def get_ros_adapter(context: LaunchContext) -> ROSAdapter:
+    """That of the context; made when first asked for."""
+    known: Any = context.get_locals_as_dict().get("ros_adapter")
+    if known is not None:
+        return known
+    adapter = ROSAdapter()
+    context.extend_globals({"ros_adapter": adapter})
+    context.register_event_handler(OnShutdown(
+        on_shutdown=lambda event, context: adapter.shutdown()))
+    return adapter
+
+
+def get_ros_node(context: LaunchContext) -> Any:
+    return get_ros_adapter(context).ros_node

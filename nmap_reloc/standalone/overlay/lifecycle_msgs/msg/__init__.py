@@ -1,0 +1,5 @@
+"""Messages of lifecycle_msgs, made on first use."""
+
+from nmap_reloc.standalone.messages import package_types
+
+__getattr__, __dir__ = package_types("lifecycle_msgs", "msg")

@@ -1,0 +1,5 @@
+"""Services of nav_msgs, made on first use."""
+
+from nmap_reloc.standalone.messages import package_types
+
+__getattr__, __dir__ = package_types("nav_msgs", "srv")

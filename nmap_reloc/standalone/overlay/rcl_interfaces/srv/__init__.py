@@ -1,0 +1,5 @@
+"""Services of rcl_interfaces, made on first use."""
+
+from nmap_reloc.standalone.messages import package_types
+
+__getattr__, __dir__ = package_types("rcl_interfaces", "srv")

@@ -1,0 +1,17 @@
+"""rclpy.lifecycle: managed nodes."""
+
+from __future__ import annotations
+
+from rclpy.lifecycle._state_machine import LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle.managed_entity import ManagedEntity, SimpleManagedEntity
+from rclpy.lifecycle.node import LifecycleNode, LifecycleNodeMixin
+from rclpy.lifecycle.publisher import LifecyclePublisher
+
+Node = LifecycleNode
+NodeMixin = LifecycleNodeMixin
+State = LifecycleState
+Publisher = LifecyclePublisher
+
+__all__ = ["LifecycleNode", "LifecycleNodeMixin", "LifecyclePublisher", "LifecycleState",
+           "ManagedEntity", "Node", "NodeMixin", "Publisher", "SimpleManagedEntity", "State",
+           "TransitionCallbackReturn"]

@@ -1,0 +1,5 @@
+"""Messages of sensor_msgs, made on first use."""
+
+from nmap_reloc.standalone.messages import package_types
+
+__getattr__, __dir__ = package_types("sensor_msgs", "msg")

@@ -1,0 +1,1 @@
+"""ROS 2's std_srvs: see nmap_reloc.standalone.messages."""

@@ -1,0 +1,130 @@
+"""A trajectory that was written down live, scored against the truth of the recording."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from known_drive import KnownDriver, drive, kidnapped, opened, straight, truth_of
+from sources.image_folders import tum_line
+from sources.recorded_bags import START
+
+from nmap_reloc.errors import NmapError
+from nmap_reloc.evaluation.drive import Drive
+from nmap_reloc.evaluation.episodes import episodes, kidnaps
+from nmap_reloc.evaluation.online import score_trajectory
+from nmap_reloc.evaluation.replay import replay
+from nmap_reloc.evaluation.results import tum_text
+from nmap_reloc.evaluation.score import score
+from nmap_reloc.geometry import Rigid
+from nmap_reloc.maps.manifest import Manifest
+
+S = START * 1e-9
+MANIFEST = Manifest("site", 1, "map", "metre", "landmarks", "sift", "", "", {}, ())
+
+
+def shifted(pose: Rigid, dy: float) -> Rigid:
+    return Rigid(pose.rotation, pose.translation + [0, dy, 0])
+
+
+def write(folder: Path, stamps: list[float], entries: list[dict[str, Any]] | None = None,
+          dy: float = 0.1) -> Path:
+    """A live trajectory, dy off the truth, and what may lie beside it."""
+    file = folder / "online.tum"
+    file.write_text("".join(tum_line(S + s, shifted(straight(s), dy)) for s in stamps))
+    if entries is not None:
+        file.with_suffix(".json").write_text(json.dumps({"frames": entries}))
+    return file
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Callable[[Path], Drive]:
+    bag = drive(tmp_path / "bag", count=20)
+
+    def of(file: Path) -> Drive:
+        recording = opened(bag)
+        return score_trajectory(file, recording, truth_of(recording), MANIFEST)
+    return of
+
+
+def test_a_bare_trajectory(tmp_path: Path, live: Callable[[Path], Drive]) -> None:
+    found = live(write(tmp_path, [i / 10 for i in range(4, 20)]))
+    result = score(found)
+    assert (result["queries"], result["localized"]) == (20, 16)
+    assert result["drive"]["ate"]["unaligned"]["rmse"] == pytest.approx(0.1, abs=1e-3)
+    assert result["drive"]["ate"]["aligned"]["rmse"] < 0.01
+    assert result["drive"]["states"] == {"tracking": 16, "unknown": 4}
+    assert result["drive"]["time_to_first_fix"] == pytest.approx(0.4)
+    assert result["latency_ms"] == {} and result["drive"]["covariance"]["position_95"] is None
+    assert episodes(found) == []  # nobody wrote down whether it was lost
+
+
+def test_states_times_and_covariances_beside_it(tmp_path: Path, live: Callable[[Path], Drive]
+                                                ) -> None:
+    covariance = np.diag([0.04] * 3 + [1e-4] * 3).reshape(-1).tolist()
+    entries = [{"stamp": S + i / 10, "state": "lost", "reason": "9 inliers: 12 are needed",
+                "tiles": 0} for i in range(4)]
+    entries += [{"stamp": S + i / 10, "state": "tracking", "covariance": covariance,
+                 "tiles": 3, "inliers": 40, "milliseconds": {"total": 50.0 + i}}
+                for i in range(4, 18)]  # two images are dropped
+    found = live(write(tmp_path, [i / 10 for i in range(4, 18)], entries))
+    result = score(found)
+    assert (result["queries"], result["localized"]) == (18, 14)
+    assert result["latency_ms"]["total"]["p50"] == pytest.approx(60.5)
+    assert result["drive"]["covariance"] == {"count": 14, "position_95": 1.0, "pose_95": 1.0}
+    assert result["drive"]["tiles"]["changes"] == 1
+    (lost,) = episodes(found)
+    assert (lost.frames, lost.reason) == (4, "9 inliers: 12 are needed")
+    assert "2 of 20 images were not answered live" in found.notes[-1]
+    assert result["per_query"][0]["refusal"]["reason"] == "9 inliers: 12 are needed"
+
+
+def test_a_replay_s_trajectory_scores_as_the_replay_did(tmp_path: Path) -> None:
+    recording = opened(drive(tmp_path / "bag", kidnapped(1.0), 20))
+    truth = truth_of(recording)
+    offsets = dict.fromkeys(range(0, 20, 2), (0.0, 0.02, 0.0))
+    replayed = replay(KnownDriver(kidnapped(1.0), offsets), recording, truth)
+    file = tmp_path / "trajectory.tum"
+    file.write_text(tum_text(replayed))
+    again = score_trajectory(file, recording, truth, MANIFEST)
+    a, b = score(replayed)["drive"], score(again)["drive"]
+    assert (a["published"], len(kidnaps(again))) == (b["published"], 1)
+    for name in ("rmse", "median", "max"):
+        assert b["ate"]["unaligned"][name] == pytest.approx(a["ate"]["unaligned"][name], abs=1e-6)
+    assert b["kidnaps"][0]["found"] == a["kidnaps"][0]["found"]
+    assert b["kidnaps"][0]["wrong"] == 0
+
+
+def test_poses_between_the_images_are_left_out_with_a_note(tmp_path: Path,
+                                                           live: Callable[[Path], Drive]) -> None:
+    found = live(write(tmp_path, [0.1, 0.15, 0.2]))
+    assert len(found.published) == 2
+    assert "1 of 3 poses are at no image's stamp" in found.notes[-1]
+
+
+@pytest.mark.parametrize(("entry", "words"), [
+    ({}, "KeyError"),
+    ({"stamp": "soon"}, "could not convert"),
+    ({"stamp": 1.0, "state": "happy"}, "stamp 1.000000: state 'happy' is none of tracking"),
+    ({"stamp": 1.0, "covariance": [1.0]}, r"covariance of shape \(1,\) is not 36 numbers"),
+    ({"stamp": 1.0, "milliseconds": {"total": "x"}}, "are not numbers by stage"),
+    ({"stamp": 1.0, "tiles": "all"}, "tiles 'all' is not a whole number"),
+])
+def test_a_wrong_file_beside_it_is_one_line(tmp_path: Path, live: Callable[[Path], Drive],
+                                            entry: dict[str, Any], words: str) -> None:
+    with pytest.raises(NmapError, match=words) as error:
+        live(write(tmp_path, [0.1], [entry]))
+    assert "online.json" in str(error.value) and "\n" not in str(error.value)
+
+
+def test_another_drive_s_trajectory_is_one_line(tmp_path: Path, live: Callable[[Path], Drive]
+                                                ) -> None:
+    with pytest.raises(NmapError, match=r"none of its 1 poses .* is at the stamp of an image"):
+        live(write(tmp_path, [1000.0]))
+    (tmp_path / "online.tum").write_text("1 2 3\n")
+    with pytest.raises(NmapError, match=r"online.tum line 1 '1 2 3'"):
+        live(tmp_path / "online.tum")

@@ -1,0 +1,283 @@
+"""reloc_node on a simulated place, over DDS: started, tracked, kidnapped, misled, restarted."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("trimesh")
+
+import rclpy
+from geometry_msgs.msg import PoseWithCovarianceStamped
+from rclpy.parameter import Parameter
+from rclpy.time import Time
+from robot import Robot, image_message, info_message, initialised, parameters, running, until
+from std_srvs.srv import Trigger
+from tf2_ros import Buffer, TransformListener
+
+from nmap_reloc.errors import NmapError
+from nmap_reloc.features import open_extractor
+from nmap_reloc.geometry import Rigid, angle_degrees, rotation_from_vector
+from nmap_reloc.mapping.build import BuildOptions, build_site
+from nmap_reloc.mapping.sources import open_source
+from nmap_reloc.mapping.sources.base import Source
+from nmap_reloc.mapping.triangulate import build_landmarks
+from nmap_reloc.maps.store import Site
+from nmap_reloc.nodes.convert import pose_from_rigid, rigid_from_pose
+from nmap_reloc.nodes.reloc_node import RelocNode
+from nmap_reloc.simulation.dataset import simulate
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
+    return open_source(simulate(tmp_path_factory.mktemp("place") / "scene", seed=3, map_views=30,
+                                query_views=10, size=(320, 240), extent=1))
+
+
+@pytest.fixture(scope="module")
+def site(source: Source, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("map")
+    landmarks = build_landmarks(source, open_extractor("learned", 512), folder / "work")
+    build_site(landmarks, folder / "site", budget=120_000, options=BuildOptions(tile=3.0))
+    return folder / "site"
+
+
+class Scene:
+    """Node and robot, spinning."""
+
+    def __init__(self, robot: Robot, node: RelocNode, stack: ExitStack):
+        self.robot, self.node, self._stack = robot, node, stack
+
+    def look(self, *views: int, pause: float = 0.0, **message: object) -> None:
+        """One image after the other, each answered before the next."""
+        for k in views:
+            worker = self.node.worker
+            before = worker.processed + worker.failed
+            self.robot.look(k, self.calibrated, **message)
+            assert until(lambda: worker.processed + worker.failed > before), "no answer"
+            time.sleep(pause)
+
+    def calibrated(self, stamp: object) -> bool:
+        info = self.node.pipeline.info
+        return info is not None and info.header.stamp == stamp
+
+    def start(self) -> None:
+        self.look(0, 1, 2)
+        assert until(lambda: self.robot.poses)
+        assert self.node.pipeline.tracker.state.value == "tracking"
+
+    def error(self, k: int) -> tuple[float, float]:
+        """Of the last pose against the truth at view k: metres, degrees."""
+        found = rigid_from_pose(self.robot.poses[-1].pose.pose)
+        truth = self.robot.truth(k)
+        return (float(np.linalg.norm(found.translation - truth.translation)),
+                angle_degrees(found, truth))
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+def begin(source: Source, site: Path, odometry: bool = True, **values: object) -> Scene:
+    initialised()
+    stack = ExitStack()
+    robot = Robot(source.named("query"), odometry)
+    stack.callback(robot.destroy_node)
+    node = RelocNode(parameter_overrides=parameters(site, **values))
+    stack.callback(node.destroy_node)
+    stack.enter_context(running(node, robot))
+    scene = Scene(robot, node, stack)
+    assert until(lambda: robot.count_subscribers("image") and robot.states)
+    assert until(lambda: robot.count_subscribers("camera_info"))
+    assert until(lambda: node.buffer.can_transform("base_link", "camera", Time()))
+    return scene
+
+
+@pytest.fixture
+def scene(source: Source, site: Path) -> Iterator[Scene]:
+    made = begin(source, site)
+    yield made
+    made.close()
+
+
+def test_the_robot_is_found_and_followed(scene: Scene) -> None:
+    assert scene.robot.states == ["lost"]
+    scene.start()
+    assert scene.robot.states[-1] == "tracking"
+    for k in range(3, len(scene.robot.views)):
+        count = len(scene.robot.poses)
+        scene.look(k)
+        if until(lambda count=count: len(scene.robot.poses) > count, 1.0):
+            metres, degrees = scene.error(k)
+            assert metres < 0.15 and degrees < 2
+    assert len(scene.robot.poses) >= 6
+    pose = scene.robot.poses[-1]
+    assert pose.header.frame_id == "map"
+    covariance = np.array(pose.pose.covariance).reshape(6, 6)
+    assert np.linalg.eigvalsh(covariance)[0] > 0
+
+
+def test_tf_leads_from_the_map_to_the_robot_at_the_image_and_now(scene: Scene) -> None:
+    buffer = Buffer()
+    listener = TransformListener(buffer, scene.robot)
+    scene.start()
+    stamp = Time.from_msg(scene.robot.poses[-1].header.stamp)
+    assert until(lambda: buffer.can_transform("map", "base_link", stamp), 1.0)
+    found = buffer.lookup_transform("map", "base_link", stamp).transform.translation
+    truth = scene.robot.truth(2).translation
+    assert np.linalg.norm([found.x - truth[0], found.y - truth[1], found.z - truth[2]]) < 0.15
+    for _ in range(20):  # a consumer at now never has to look into the future
+        assert buffer.can_transform("map", "odom", scene.robot.get_clock().now())
+        time.sleep(0.02)
+    del listener
+
+
+def test_a_kidnapped_robot_publishes_nothing_stale_and_is_found_again(scene: Scene) -> None:
+    scene.start()
+    count, far = len(scene.robot.poses), len(scene.robot.views) - 3
+    scene.robot.slip = scene.robot.truth(2) @ scene.robot.truth(far).inverse()  # unnoticed
+    for k in (far, far + 1, far + 2, far, far + 1, far + 2):
+        scene.look(k)
+        for pose in scene.robot.poses[count:]:
+            assert np.linalg.norm(rigid_from_pose(pose.pose.pose).translation
+                                  - scene.robot.truth(2).translation) > 0.5
+    assert until(lambda: len(scene.robot.poses) > count)
+    assert "suspect" in scene.robot.states
+    metres, degrees = scene.error(far + 2)
+    assert metres < 0.15 and degrees < 2
+
+
+def test_while_lost_no_transform_is_sent(scene: Scene) -> None:
+    scene.start()
+    client = scene.robot.create_client(Trigger, "reloc_node/relocalize")
+    assert client.wait_for_service(timeout_sec=10)
+    assert client.call(Trigger.Request()).success
+    assert until(lambda: scene.robot.states[-1] == "lost")
+    time.sleep(0.2)
+    sent = len(scene.robot.transforms)
+    time.sleep(0.3)
+    assert len(scene.robot.transforms) == sent
+    scene.look(3, 4, 5)
+    assert until(lambda: scene.robot.states[-1] == "tracking")
+
+
+def test_an_initial_pose_is_confirmed_by_one_image(scene: Scene) -> None:
+    message = PoseWithCovarianceStamped()
+    message.header.frame_id = "map"
+    near = scene.robot.truth(4) @ Rigid(rotation_from_vector([0, 0, 0.05]), np.array([0.1, 0, 0]))
+    message.pose.pose = pose_from_rigid(near)
+    message.pose.covariance = np.diag([0.25, 0.25, 0, 0, 0, 0.07]).reshape(36)
+    scene.robot.move(4)
+    time.sleep(0.2)
+    scene.robot.initial.publish(message)
+    assert until(lambda: scene.robot.states[-1] == "suspect")
+    scene.look(4)
+    assert until(lambda: scene.robot.poses)
+    message.header.frame_id = "odom"
+    scene.robot.initial.publish(message)
+    assert until(lambda: "frame_id 'odom'" in scene.node.figures.last_error)
+    assert scene.node.pipeline.tracker.state.value == "tracking"
+
+
+def test_without_odometry_the_base_itself_is_put_in_the_map(source: Source, site: Path) -> None:
+    scene = begin(source, site, odometry=False, odom_frame="")
+    try:
+        scene.look(0, 0, 0)
+        assert until(lambda: scene.robot.poses)
+        assert until(lambda: scene.robot.transforms)
+        assert scene.robot.transforms[-1].child_frame_id == "base_link"
+    finally:
+        scene.close()
+
+
+def test_bad_images_are_counted_and_the_next_good_one_is_localized(scene: Scene) -> None:
+    scene.start()
+    good = scene.robot.views[3]
+    black = image_message(np.zeros((240, 320, 3), np.uint8))
+    wrong = image_message(good.read(), encoding="rgb9")
+    small = info_message(good.camera)
+    small.width //= 2
+    lost = image_message(good.read(), frame="nowhere")
+    scene.look(3, message=black)
+    scene.look(3, message=wrong)
+    scene.look(3, info=small)
+    scene.look(3, message=lost)
+    assert scene.node.figures.dropped["image"] == 1
+    assert scene.node.figures.dropped["camera"] == 1
+    assert scene.node.figures.dropped["frame"] == 1
+    count = len(scene.robot.poses)
+    scene.look(3)
+    assert until(lambda: len(scene.robot.poses) == count + 1)
+    assert scene.error(3)[0] < 0.15
+
+
+def test_tiles_come_and_go_while_it_localizes(source: Source, site: Path) -> None:
+    scene = begin(source, site, tiles="managed")
+    try:
+        manifest = Site.open(site).manifest
+        assert len(manifest.tiles) >= 2
+        assert until(lambda: scene.robot.tiles)
+        assert json.loads(scene.robot.tiles[-1])["tiles"] == []
+        scene.look(0)
+        assert scene.node.pipeline.tracker.reason == "no tile is loaded"
+        for generation in range(1, 6):
+            tiles = manifest.tiles if generation % 2 else manifest.tiles[:1]
+            scene.robot.active_tiles.publish(type_string({
+                "generation": generation, "map_version": 1, "site": manifest.site_id,
+                "tiles": [{"id": t.id, "sha256": t.sha256} for t in tiles]}))
+            assert until(lambda g=generation: json.loads(scene.robot.tiles[-1])["generation"] == g)
+            assert len(json.loads(scene.robot.tiles[-1])["tiles"]) == len(tiles)
+        scene.robot.active_tiles.publish(type_string({"generation": "?"}))
+        assert until(lambda: "active_tiles" in scene.node.figures.last_error)
+        scene.start()
+    finally:
+        scene.close()
+
+
+def type_string(fields: dict[str, object]):
+    from std_msgs.msg import String
+
+    return String(data=json.dumps(fields))
+
+
+def test_a_parameter_changes_between_two_images(scene: Scene) -> None:
+    scene.start()
+    done = scene.node.set_parameters([Parameter("min_inliers", value=9000)])
+    assert done[0].successful
+    scene.look(3)
+    assert "at least 9000 are needed" in scene.node.pipeline.tracker.reason
+    refused = scene.node.set_parameters([Parameter("min_inliers", value=-5)])
+    assert not refused[0].successful and refused[0].reason
+
+
+def test_a_robot_that_was_not_moved_knows_its_pose_after_a_restart(source: Source, site: Path,
+                                                                    tmp_path: Path) -> None:
+    file = str(tmp_path / "pose.json")
+    scene = begin(source, site, pose_file=file)
+    scene.start()
+    scene.close()
+    assert Path(file).is_file()
+    scene = begin(source, site, pose_file=file)
+    try:
+        scene.look(2)
+        assert until(lambda: scene.robot.poses), "one image should confirm the pose of the file"
+    finally:
+        scene.close()
+
+
+def test_a_wrong_map_is_one_clear_line(tmp_path: Path) -> None:
+    initialised()
+    with pytest.raises(NmapError, match=r"manifest\.json is missing"):
+        RelocNode(parameter_overrides=parameters(tmp_path))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def shut_down() -> Iterator[None]:
+    yield
+    rclpy.try_shutdown()

@@ -1,0 +1,153 @@
+"""How programs end on Ctrl-C and SIGTERM: soon, quietly, and with the right exit code."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+from rclpy_support import program
+
+PROGRAMS = {
+    # What the node programs of this package do.
+    "node": """
+        rclpy.init()
+        node = Node("signalled")
+        node.create_timer(0.01, lambda: None)
+        print("ready")
+        try:
+            rclpy.spin(node)
+        except (KeyboardInterrupt, ExternalShutdownException):
+            print("interrupted")
+        finally:
+            node.destroy_node()
+            rclpy.try_shutdown()
+        print("clean")
+    """,
+    "idle": """
+        rclpy.init()
+        node = Node("signalled")
+        print("ready")
+        try:
+            rclpy.spin(node)
+        except (KeyboardInterrupt, ExternalShutdownException):
+            print("interrupted")
+        print("clean")  # nothing is destroyed or shut down
+    """,
+    "threads": """
+        from rclpy.executors import MultiThreadedExecutor
+        from std_msgs.msg import String
+        rclpy.init()
+        node = Node("signalled")
+        publisher = node.create_publisher(String, "t", 10)
+        def work():
+            while rclpy.ok():
+                try:
+                    publisher.publish(String(data="x"))
+                except RuntimeError:
+                    if rclpy.ok():
+                        raise
+                time.sleep(0.001)
+        worker = threading.Thread(target=work)
+        worker.start()
+        executor = MultiThreadedExecutor(2)
+        executor.add_node(node)
+        node.create_timer(0.001, lambda: publisher.publish(String()) if rclpy.ok() else None)
+        print("ready")
+        try:
+            executor.spin()
+        except (KeyboardInterrupt, ExternalShutdownException):
+            pass
+        print("interrupted")
+        worker.join()
+        executor.shutdown()
+        node.destroy_node()
+        rclpy.try_shutdown()
+        print("clean")
+    """,
+    "waiting": """
+        from std_srvs.srv import Trigger
+        rclpy.init()
+        node = Node("signalled")
+        client = node.create_client(Trigger, "nobody")
+        print("ready")
+        try:
+            client.wait_for_service()
+            print("interrupted")
+        except KeyboardInterrupt:
+            print("interrupted")
+        node.destroy_node()
+        rclpy.try_shutdown()
+        print("clean")
+    """,
+    "other context": """
+        from rclpy.context import Context
+        context = Context()
+        rclpy.init(context=context)  # for such contexts no handlers are installed
+        node = Node("signalled", context=context)
+        executor = SingleThreadedExecutor(context=context)
+        executor.add_node(node)
+        print("ready")
+        try:
+            executor.spin()
+        except KeyboardInterrupt:
+            print("interrupted")
+        executor.shutdown()
+        node.destroy_node()
+        context.try_shutdown()
+        print("clean")
+    """,
+}
+CASES = [(name, number) for name in PROGRAMS for number in (signal.SIGINT, signal.SIGTERM)
+         if (name, number) != ("other context", signal.SIGTERM)]  # it dies of it
+
+
+@pytest.fixture(scope="module")
+def programs() -> Iterator[dict[tuple[str, int], subprocess.Popen[str]]]:
+    """All of them, started at once: most of the time goes into importing."""
+    started = {case: program(PROGRAMS[case[0]]) for case in CASES}
+    yield started
+    for process in started.values():
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]}-{case[1]}")
+def test_programs_end_cleanly(case: tuple[str, int],
+                              programs: dict[tuple[str, int], subprocess.Popen[str]]) -> None:
+    process = programs[case]
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(case[1])
+    out, error = process.communicate(timeout=20)
+    assert out.splitlines() == ["interrupted", "clean"]
+    assert error == ""
+    assert process.returncode == 0
+
+
+def test_after_a_signal_the_context_is_over() -> None:
+    process = program("""
+        import os, signal
+        rclpy.init()
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(10)
+        except KeyboardInterrupt:
+            pass
+        end = time.monotonic() + 10
+        while rclpy.ok() and time.monotonic() < end:
+            time.sleep(0.01)
+        print(rclpy.ok())
+        try:
+            rclpy.shutdown()
+        except RuntimeError as error:
+            print("already" in str(error))
+        rclpy.init()
+        print(rclpy.ok())
+        rclpy.shutdown()
+        print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+    """)
+    out, error = process.communicate(timeout=20)
+    assert out.splitlines() == ["False", "True", "True", "True"], error
+    assert process.returncode == 0
