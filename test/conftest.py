@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from nmap_reloc import standalone
+from nmap_reloc.mapping.sources import open_source
+from nmap_reloc.mapping.sources.base import Source
 
 # Tests of several checkouts on one machine must not hear each other.
 os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
@@ -29,6 +31,30 @@ def scenes_root() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real scenes at {folder}; set NMAP_SCENES to their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Source:
+    """A simulated room: 30 views to map, 10 to localize."""
+    pytest.importorskip("trimesh")
+    from nmap_reloc.simulation.dataset import simulate
+
+    return open_source(simulate(tmp_path_factory.mktemp("place") / "scene", seed=3, map_views=30,
+                                query_views=10, size=(320, 240), extent=1))
+
+
+@pytest.fixture(scope="session")
+def place_map(place: Source, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its map by the shipped networks, of several tiles."""
+    pytest.importorskip("torch")
+    from nmap_reloc.features import open_extractor
+    from nmap_reloc.mapping.build import BuildOptions, build_site
+    from nmap_reloc.mapping.triangulate import build_landmarks
+
+    folder = tmp_path_factory.mktemp("place_map")
+    landmarks = build_landmarks(place, open_extractor("learned", 512), folder / "work")
+    build_site(landmarks, folder / "site", budget=120_000, options=BuildOptions(tile=3.0))
+    return folder / "site"
 
 
 @pytest.fixture(scope="session")

@@ -33,8 +33,9 @@ LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 def image_message(pixels: Any, encoding: str = "rgb8", frame: str = "camera") -> Image:
-    message = Image(height=pixels.shape[0], width=pixels.shape[1], encoding=encoding,
-                    step=int(np.prod(pixels.shape[1:])), data=np.ascontiguousarray(pixels).tobytes())
+    height, width = pixels.shape[:2]
+    message = Image(height=height, width=width, encoding=encoding, step=pixels.nbytes // height,
+                    data=np.ascontiguousarray(pixels).tobytes())
     message.header.frame_id = frame
     return message
 
@@ -51,8 +52,8 @@ class Robot(Node):
     def __init__(self, views: list[PosedImage], odometry: bool = True):
         super().__init__("robot")
         self.views, self.odometry, self.slip = views, odometry, Rigid.identity()
-        self._images = self.create_publisher(Image, "image", 1)
-        self._infos = self.create_publisher(CameraInfo, "camera_info", 1)
+        self.images = self.create_publisher(Image, "image", 1)
+        self.infos = self.create_publisher(CameraInfo, "camera_info", 1)
         self.initial = self.create_publisher(PoseWithCovarianceStamped, "initialpose", 1)
         self.active_tiles = self.create_publisher(String, "active_tiles", LATCHED)
         self._moving, self._fixed = TransformBroadcaster(self), StaticTransformBroadcaster(self)
@@ -95,9 +96,9 @@ class Robot(Node):
         message = message or image_message(self.views[k].read())
         info = info or info_message(self.views[k].camera)
         message.header.stamp = info.header.stamp = stamp
-        self._infos.publish(info)
+        self.infos.publish(info)
         assert until(lambda: calibrated(stamp)), "no camera_info"
-        self._images.publish(message)
+        self.images.publish(message)
 
 
 @contextmanager

@@ -64,13 +64,16 @@ class Instant:
 
 @dataclass(frozen=True)
 class Drive:
-    """instants in order of stamps; jumps: of the truth; queries: of the instants that have a true
-    pose, in the order of the instants; their errors are those of the base."""
+    """instants in order of stamps; jumps: of the truth; evaluation: its queries are the instants
+    that have a true pose, with the errors of the base; swaps: of tiles, where they were counted;
+    live: written down on the robot, not replayed."""
 
     instants: tuple[Instant, ...]
     jumps: tuple[Jump, ...]
     evaluation: Evaluation
     notes: tuple[str, ...] = ()
+    swaps: int | None = None
+    live: bool = False
 
     @property
     def unit(self) -> str:

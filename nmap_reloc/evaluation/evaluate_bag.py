@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from nmap_reloc.errors import NmapError
 from nmap_reloc.evaluation.bag_scan import RecordingOptions
 from nmap_reloc.evaluation.drive import Drive
 from nmap_reloc.evaluation.node_parameters import node_parameters
 from nmap_reloc.evaluation.online import score_trajectory
 from nmap_reloc.evaluation.recording import open_recording
 from nmap_reloc.evaluation.replay import replay
-from nmap_reloc.evaluation.truth import find_truth
+from nmap_reloc.evaluation.truth_source import find_truth
 from nmap_reloc.localizer import Localizer
 from nmap_reloc.maps.store import Site
 from nmap_reloc.nodes.reloc_parameters import RelocParameters
@@ -36,6 +37,9 @@ class BagOrder:
 
 def evaluate_bag(path: Path, bag: Path, order: BagOrder) -> Drive:
     """path: the map's folder. NmapError: see open_recording, find_truth, replay."""
+    if order.trajectory is not None and order.rate_limit is not None:
+        raise NmapError(f"rate_limit {order.rate_limit:g}: a trajectory was recorded at the rate "
+                        "it was; leave it out")
     parameters = node_parameters(order.parameters, path)
     site = Site.open(path)
     manifest = site.manifest
@@ -48,7 +52,7 @@ def evaluate_bag(path: Path, bag: Path, order: BagOrder) -> Drive:
     if order.trajectory is not None:
         return score_trajectory(order.trajectory, recording, truth, manifest,
                                 map_bytes=site.bytes(), bytes_by_part=site.bytes_by_part(),
-                                notes=tuple(notes))
+                                notes=notes)
     options = parameters.localizer_options()
     if order.keypoints is not None:
         options = replace(options, keypoints=order.keypoints)

@@ -1,20 +1,22 @@
 """A drive that was localized live, from what was written down then, against a bag's truth.
 
 The trajectory is TUM text: ``stamp tx ty tz qx qy qz qw`` of the base in the map per published
-pose, stamps of the images. Beside it, under the same name with the suffix .json, may lie
+pose, stamps of the images. Beside it may lie online.json, as nodes/evaluation_node.py writes it:
 
-    {"frames": [{"stamp": 12.5, "state": "tracking", "reason": "", "covariance": [36 numbers],
-                 "inliers": 80, "correspondences": 300, "voxels": 20, "tiles": 4,
-                 "milliseconds": {"features": 20.0, "total": 60.0}}, ...]}
+    {"poses": [{"stamp": 12.5, "latency": 0.08, "covariance": [36 numbers]}, ...],
+     "states": [{"time": 12.6, "state": "tracking"}, ...],
+     "loaded_tiles": [{"time": 11.0, "tiles": ["0_0", ...]}, ...], "swaps": 3}
 
-with one entry for each image that the node answered, whether or not a pose came of it; of an
-entry only the stamp (seconds, of the image) must be there.
+Stamps are of images, times are when it was heard, on the same clock; all in seconds.
 """
 
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from nmap_reloc.evaluation import metrics
 from nmap_reloc.evaluation.drive import LOST, SUSPECT, TRACKING, UNKNOWN, Drive, Instant
 from nmap_reloc.evaluation.evaluate import Evaluation, Query, camera_centres
 from nmap_reloc.evaluation.recording import Frame, Recording
-from nmap_reloc.evaluation.replay import NO_CAMERA, query_of
+from nmap_reloc.evaluation.replay import NO_CAMERA, UNKNOWN_TRUTH, query_of
 from nmap_reloc.evaluation.truth import Truth
 from nmap_reloc.gate import largest_sigma
 from nmap_reloc.geometry import Rigid, covariance_of_attached
@@ -36,77 +38,112 @@ from nmap_reloc.types import Doubles, Estimate, Refusal
 
 SAME = 5e-4  # seconds: what is written down with microseconds belongs to the image this near
 STATES = (TRACKING, SUSPECT, LOST)
-COUNTS = ("inliers", "correspondences", "voxels", "tiles")
+LATENCY = "image to pose"
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What lies beside a trajectory; see above. Without the file all of it is empty."""
+
+    poses: Sequence[Mapping[str, Any]] = ()
+    states: Sequence[Mapping[str, Any]] = ()
+    loaded_tiles: Sequence[Mapping[str, Any]] = ()
+    swaps: int | None = None
+
+    @cached_property
+    def delay(self) -> float:
+        """Seconds from an image's stamp until what came of it was heard, at most by all odds."""
+        latencies = sorted(float(entry["latency"]) for entry in self.poses)
+        # An image without a pose was searched for everywhere: that takes longer.
+        return 2 * latencies[int(0.95 * len(latencies))] if latencies else 0.0
+
+    def state(self, stamp: float) -> str | None:
+        """After the image of a stamp."""
+        entry = _latest(self.states, stamp + self.delay)
+        return None if entry is None else str(entry["state"])
+
+    def tiles(self, stamp: float) -> int | None:
+        entry = _latest(self.loaded_tiles, stamp)
+        return None if entry is None else len(entry["tiles"])
 
 
 def score_trajectory(trajectory: Path, recording: Recording, truth: Truth, manifest: Manifest, *,
                      map_bytes: int = 0, bytes_by_part: Mapping[str, int] | None = None,
-                     notes: tuple[str, ...] = ()) -> Drive:
+                     notes: Sequence[str] = ()) -> Drive:
     """The drive as the node lived it. NmapError: a file that is none of the two, a trajectory of
     another time, or one that the truth says nothing about."""
     poses = read_tum(trajectory)
-    beside = trajectory.with_suffix(".json")
-    entries = read_entries(beside) if beside.is_file() else None
+    beside = trajectory.parent / "online.json"
+    heard = read_heard(beside) if beside.is_file() else Heard()
     known = _poses(recording, poses, trajectory)
-    details = {} if entries is None else {
-        name: entries[index] for name, index in
-        _matched(recording, [float(entry["stamp"]) for entry in entries]).items()}
-    answered = [frame for frame in recording.frames
-                if entries is None or frame.name in known or frame.name in details]
+    details = {name: heard.poses[index] for name, index in
+               _matched(recording, [float(entry["stamp"]) for entry in heard.poses]).items()}
+    instants = [_instant(frame, known.get(frame.name), details.get(frame.name, {}), heard, truth)
+                for frame in recording.frames]
+    # Who is TRACKING has a pose for every image that was answered.
+    dropped = {instant.name for instant in instants
+               if instant.pose is None and instant.state == TRACKING}
     said = [*recording.notes, *notes]
-    if len(answered) < len(recording.frames):
-        said.append(f"{len(recording.frames) - len(answered)} of {len(recording.frames)} images "
-                    "were not answered live: dropped for newer ones, or before the node was ready")
+    if dropped:
+        said.append(f"{len(dropped)} of {len(instants)} images were not answered live, since "
+                    "newer ones had come: left out")
     if len(known) < len(poses):
         said.append(f"{trajectory}: {len(poses) - len(known)} of {len(poses)} poses are at no "
                     "image's stamp: left out")
-    instants, queries, skipped = [], [], {}
-    for frame in answered:
-        instant = _instant(frame, known.get(frame.name), details.get(frame.name, {}), truth)
-        instants.append(instant)
+    answered = [(frame, instant) for frame, instant in zip(recording.frames, instants, strict=True)
+                if frame.name not in dropped]
+    evaluation = _evaluation(recording, answered, manifest, map_bytes, dict(bytes_by_part or {}))
+    if not evaluation.queries:
+        raise NmapError(f"{trajectory}: the truth ({truth.name}) is not known at any image that "
+                        "was answered; give poses of the same drive")
+    return Drive(tuple(instant for _, instant in answered), truth.jumps, evaluation, tuple(said),
+                 heard.swaps, live=True)
+
+
+def _evaluation(recording: Recording, answered: Sequence[tuple[Frame, Instant]],
+                manifest: Manifest, map_bytes: int, bytes_by_part: dict[str, int]) -> Evaluation:
+    queries, skipped = [], {}
+    for frame, instant in answered:
         query = _query(recording, frame, instant)
         if query is not None:
             queries.append(query)
         else:
-            skipped[frame.name] = ("the truth is not known at its stamp"
-                                   if frame.base_from_camera else NO_CAMERA)
-    if not queries:
-        raise NmapError(f"{trajectory}: the truth ({truth.name}) is not known at any image that "
-                        "was answered; give poses of the same drive")
+            skipped[frame.name] = (UNKNOWN_TRUTH if frame.base_from_camera else NO_CAMERA)
     centres = camera_centres([query.image for query in queries])
-    evaluation = Evaluation(tuple(queries), manifest.unit, metrics.span_of(centres), map_bytes,
-                            centres, dict(bytes_by_part or {}), skipped)
-    return Drive(tuple(instants), truth.jumps, evaluation, tuple(said))
+    return Evaluation(tuple(queries), manifest.unit, metrics.span_of(centres), map_bytes, centres,
+                      bytes_by_part, skipped)
 
 
-def read_entries(path: Path) -> list[dict[str, Any]]:
-    """Of the file beside a trajectory. NmapError names the entry that is wrong."""
+def read_heard(path: Path) -> Heard:
+    """NmapError names what is wrong in the file."""
     try:
-        frames = json.loads(read_text(path))["frames"]
-        found = [{**entry, "stamp": float(entry["stamp"])} for entry in frames]
-    except (ValueError, KeyError, TypeError) as error:
-        raise NmapError(f"{path}: not what is written beside a live trajectory ({error!r}); it "
-                        'needs {"frames": [{"stamp": seconds, ...}, ...]}') from None
-    for entry in found:
-        problem = _problem(entry)
-        if problem:
-            raise NmapError(f"{path} stamp {entry['stamp']:.6f}: {problem}; correct or remove the "
-                            "file")
-    return found
+        found = json.loads(read_text(path))
+        heard = Heard(_checked(found.get("poses", []), "stamp", "latency"),
+                      _checked(found.get("states", []), "time"),
+                      _checked(found.get("loaded_tiles", []), "time"), found.get("swaps"))
+        for entry in heard.states:
+            if entry["state"] not in STATES:
+                raise ValueError(f"state {entry['state']!r} is none of {', '.join(STATES)}")
+        for entry in heard.loaded_tiles:
+            len(entry["tiles"])
+        for entry in heard.poses:
+            if np.shape(entry["covariance"]) != (36,):
+                raise ValueError(f"covariance of shape {np.shape(entry['covariance'])} is not 36 "
+                                 "numbers")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise NmapError(f"{path}: not what evaluation_node writes beside a trajectory "
+                        f"({error!r}); correct or remove the file") from None
+    return heard
 
 
-def _problem(entry: Mapping[str, Any]) -> str | None:
-    if entry.get("state", LOST) not in STATES:
-        return f"state {entry['state']!r} is none of {', '.join(STATES)}"
-    covariance = entry.get("covariance")
-    if covariance is not None and np.shape(covariance) != (36,):
-        return f"covariance of shape {np.shape(covariance)} is not 36 numbers"
-    times = entry.get("milliseconds", {})
-    if not isinstance(times, dict) or not all(isinstance(v, (int, float)) for v in times.values()):
-        return f"milliseconds {times!r} are not numbers by stage"
-    wrong = next((name for name in COUNTS if not isinstance(entry.get(name, 0), (int, type(None)))
-                  ), None)
-    return f"{wrong} {entry[wrong]!r} is not a whole number" if wrong else None
+def _checked(entries: Any, *numbers: str) -> list[dict[str, Any]]:
+    return [{**entry, **{name: float(entry[name]) for name in numbers}} for entry in entries]
+
+
+def _latest(entries: Sequence[Mapping[str, Any]], time: float) -> Mapping[str, Any] | None:
+    """The last entry that was heard by then. What a node says is in order of its time."""
+    index = bisect_right(entries, time, key=lambda entry: float(entry["time"]))
+    return entries[index - 1] if index else None
 
 
 def _matched(recording: Recording, stamps: Sequence[float]) -> dict[str, int]:
@@ -133,20 +170,18 @@ def _poses(recording: Recording, poses: Trajectory, path: Path) -> dict[str, Rig
     return found
 
 
-def _instant(frame: Frame, pose: Rigid | None, entry: Mapping[str, Any], truth: Truth) -> Instant:
-    given = entry.get("covariance")
+def _instant(frame: Frame, pose: Rigid | None, details: Mapping[str, Any], heard: Heard,
+             truth: Truth) -> Instant:
     covariance: Doubles | None = None
-    if given is not None and pose is not None:
-        covariance = np.asarray(given, np.float64).reshape(6, 6)
-    state = entry.get("state") or (TRACKING if pose is not None else UNKNOWN)
-    inliers, correspondences, voxels, tiles = (entry.get(name) for name in COUNTS)
+    if pose is not None and details:
+        covariance = np.asarray(details["covariance"], np.float64).reshape(6, 6)
+    state = TRACKING if pose is not None else heard.state(frame.seconds) or UNKNOWN
     return Instant(
         frame.name, frame.seconds, truth.at(frame.seconds), truth.piece(frame.seconds), state,
-        str(entry.get("reason", "" if pose is not None else "no pose was published")), pose,
-        covariance, None, None if covariance is None else largest_sigma(covariance[:3, :3]),
-        odometry=frame.odom_from_base is not None, inliers=inliers,
-        correspondences=correspondences, voxels=voxels, tiles=tiles,
-        milliseconds=dict(entry.get("milliseconds", {})))
+        "" if pose is not None else "no pose was published", pose, covariance, None,
+        None if covariance is None else largest_sigma(covariance[:3, :3]),
+        odometry=frame.odom_from_base is not None, tiles=heard.tiles(frame.seconds),
+        milliseconds={LATENCY: 1e3 * details["latency"]} if details else {})
 
 
 def _query(recording: Recording, frame: Frame, instant: Instant) -> Query | None:

@@ -37,12 +37,14 @@ class Frame:
 
 @dataclass(frozen=True)
 class Recording:
-    """frames in order of their stamps; poses: what pose topics state; notes: one line each."""
+    """frames in order of their stamps; odom_frame "": no odometry; poses: what pose topics state;
+    notes: one line each."""
 
     path: Path
     topics: Topics
     image_topic: str
     camera: Camera
+    odom_frame: str
     base_frame: str
     camera_frame: str
     frames: tuple[Frame, ...]
@@ -72,8 +74,8 @@ def open_recording(path: Path, options: RecordingOptions | None = None) -> Recor
     if 0 < missing < len(frames):
         scan.notes.append(f"{missing} of {len(frames)} images: TF did not know odometry at their "
                           f"stamps within {options.odom_timeout:g} s of their arrival")
-    return Recording(path, scan.topics, scan.topic, camera, scan.base, scan.camera_frame, frames,
-                     scan.tree, scan.poses(), tuple(scan.notes))
+    return Recording(path, scan.topics, scan.topic, camera, scan.odom, scan.base,
+                     scan.camera_frame, frames, scan.tree, scan.poses(), tuple(scan.notes))
 
 
 def _frames_checked(scan: BagScan, options: RecordingOptions) -> Rigid | None:

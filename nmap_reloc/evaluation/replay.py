@@ -23,6 +23,7 @@ from nmap_reloc.tracking import Step, Tracker, TrackerOptions, locate
 from nmap_reloc.types import Camera, Estimate, Image, Refusal
 
 NO_CAMERA = "TF did not know where the camera is on the robot at its stamp"
+UNKNOWN_TRUTH = "the truth is not known at its stamp"
 
 
 def replay(localizer: Localizer, recording: Recording, truth: Truth,
@@ -92,7 +93,7 @@ class _Run:
         true = self.truth.at(frame.seconds)
         self.instants.append(self._instant(frame, step, true))
         if true is None:
-            self.skipped[frame.name] = "the truth is not known at its stamp"
+            self.skipped[frame.name] = UNKNOWN_TRUTH
         else:
             self._query(frame, frame.base_from_camera, step, true)
 

@@ -26,15 +26,17 @@ def write_evaluation(folder: Path, evaluation: Evaluation, scene: str, site: str
     return files
 
 
-def write_drive(folder: Path, drive: Drive, bag: str, site: str) -> tuple[Path, Path, Path]:
-    """evaluation.json, trajectory.tum (published poses) and evaluation.html, each atomic.
-    NmapError."""
-    files = (folder / "evaluation.json", folder / "trajectory.tum", folder / "evaluation.html")
+def write_drive(folder: Path, drive: Drive, bag: str, site: str) -> list[Path]:
+    """evaluation.json, evaluation.html and, of a replay, trajectory.tum (published poses), each
+    atomic: a live drive's trajectory is there already. NmapError."""
+    files = [folder / "evaluation.json", folder / "evaluation.html"]
     pictured = worst(drive.evaluation.queries, PICTURES)
     page = report(drive.evaluation, bag, site, drive_sections(drive), pictured)
     write_json(files[0], score(drive))
-    write_text(files[1], tum_text(drive))
-    write_text(files[2], page)
+    write_text(files[1], page)
+    if not drive.live:
+        files.append(folder / "trajectory.tum")
+        write_text(files[2], tum_text(drive))
     return files
 
 

@@ -36,6 +36,7 @@ def score(drive: Drive) -> dict[str, Any]:
     whole["per_query"] = [{**rows.get(instant.name, {"name": instant.name}),
                            **_instant(drive, instant)} for instant in drive.instants]
     whole["drive"] = {
+        "live": drive.live,
         "images": len(drive.instants),
         "with_truth": len(drive.evaluation.queries),
         "published": len(drive.published),
@@ -103,13 +104,13 @@ def carried(drive: Drive) -> dict[str, Any]:
 
 
 def tiles(drive: Drive) -> dict[str, Any]:
-    """How many were loaded, how often that number changed, how many voxels gave matches."""
+    """How many were loaded, how often they were swapped, how many voxels gave matches."""
     loaded = [instant.tiles for instant in drive.instants if instant.tiles is not None]
     voxels = [instant.voxels for instant in drive.instants if instant.voxels is not None]
     tracked = [instant.voxels for instant in drive.instants
                if instant.state == TRACKING and instant.voxels is not None]
     return {"loaded_least": min(loaded, default=None), "loaded_most": max(loaded, default=None),
-            "changes": int(np.count_nonzero(np.diff(loaded))) if loaded else None,
+            "swaps": drive.swaps,
             "voxels_median": float(np.median(voxels)) if voxels else None,
             "voxels_median_tracking": float(np.median(tracked)) if tracked else None}
 

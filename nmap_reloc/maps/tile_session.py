@@ -101,6 +101,22 @@ class TileSession:
         return _difference(old.tiles, new.manifest.tiles, old.map_version,
                            new.manifest.map_version)
 
+    def complaint(self, now: float, lag_warn: float) -> str | None:
+        """What the robot's owner should read in the log, in one line."""
+        lag, plan, handover = self.plan.lag, self.plan, self.handover
+        if lag is not None and lag.seconds > lag_warn:
+            return (f"travelling at {lag.speed:.2g} m/s, faster than tiles load: in tile "
+                    f"{lag.tile} for {lag.seconds:.1f} s, and it is not loaded; drive slower, or "
+                    "raise radius or lookahead")
+        if plan.left_out:
+            return (f"{len(plan.left_out)} of {len(plan.left_out) + len(plan.tiles)} wanted tiles "
+                    "do not fit in memory; raise memory_budget or lower radius")
+        if handover.resent and not handover.confirmed:
+            return (f"no answer to generation {handover.wish.generation if handover.wish else -1} "
+                    f"for {handover.waiting(now):.0f} s; is reloc_node running, with the "
+                    "parameter tiles set to managed and the topics connected?")
+        return None
+
     def _retry(self, now: float) -> float:
         return now + self.options.refused_retry if self.options.refused_retry > 0 else math.inf
 

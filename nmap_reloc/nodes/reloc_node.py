@@ -7,11 +7,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import rclpy
 from geometry_msgs.msg import PoseWithCovarianceStamped
 from rclpy.clock import JumpThreshold
 from rclpy.duration import Duration
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -34,6 +32,7 @@ from nmap_reloc.nodes.parameters import ParameterSet
 from nmap_reloc.nodes.pipeline import Frame, Pipeline
 from nmap_reloc.nodes.reloc_keys import RELOC_KEYS
 from nmap_reloc.nodes.reloc_parameters import RelocParameters
+from nmap_reloc.nodes.running import run_node
 from nmap_reloc.nodes.tile_loader import Loaded, TileLoader
 from nmap_reloc.nodes.worker import Worker
 
@@ -179,7 +178,9 @@ class RelocNode(Node):
         for _, reason in loaded.refused:
             self.get_logger().error(f"tiles stay as they were: {reason}")
             self.figures.failed(reason)
-        self.pipeline.manifest = self.loader.site.manifest
+        if self.loader.site.manifest.map_version != self.pipeline.manifest.map_version:
+            self.pipeline.index = SiteIndex.read(self.loader.site)
+            self.pipeline.manifest = self.loader.site.manifest
         self._tell_tiles(loaded)
 
     def _tell_tiles(self, loaded: Loaded) -> None:
@@ -218,21 +219,7 @@ class RelocNode(Node):
 
 def main(args: list[str] | None = None) -> int:
     """The executable; 1 where the node could not start."""
-    rclpy.init(args=args)
-    node = None
-    try:
-        node = RelocNode()
-        rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    except NmapError as error:
-        print(f"reloc_node: {error}", file=sys.stderr)
-        return 1
-    finally:
-        if node is not None:
-            node.destroy_node()
-        rclpy.try_shutdown()
-    return 0
+    return run_node(RelocNode, args)
 
 
 if __name__ == "__main__":

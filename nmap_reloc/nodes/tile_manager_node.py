@@ -220,6 +220,9 @@ class TileManagerNode(LifecycleNode):  # type: ignore[misc] # rclpy is untyped w
         text = session.step(time.monotonic())
         if text is not None:
             self._tiles_publisher.publish(String(data=text))
+        complaint = session.complaint(time.monotonic(), self.parameters.values.lag_warn)
+        if complaint is not None:
+            self.get_logger().warning(complaint, throttle_duration_sec=LOG_PERIOD)
         shown = (frozenset(session.plan.tiles), session.follower.loaded,
                  frozenset(session.refused), session.site.manifest.map_version)
         if shown != self._drawn:

@@ -45,7 +45,9 @@ def tile_markers(tiles: Sequence[TileEntry], wanted: Collection[str], loaded: Co
 def _boxes(state: str, tiles: Sequence[TileEntry], header: Header) -> Marker:
     marker = _marker(state, state, 0, Marker.LINE_LIST, header)
     marker.scale.x = COLOURS[state][1]
-    marker.points = [_corner(tile, corner) for tile in tiles for edge in EDGES for corner in edge]
+    for tile in tiles:
+        corners = [_corner(tile, corner) for corner in range(8)]
+        marker.points += [corners[corner] for edge in EDGES for corner in edge]
     return marker
 
 

@@ -18,7 +18,7 @@ class Atlas:
         self._levels: list[list[Image]] = []
         self._sheet: Image | None = None
         self._shapes: Floats = np.empty((0, 2), np.float32)
-        self._lookup: Floats = np.empty((0, 4), np.float32)  # x, y, last column, last row
+        self._lookup: Floats = np.empty((0, 4), np.float32)  # [R x 4] x, y, last column, last row
 
     def __getstate__(self) -> dict[str, object]:
         """For another process, which only samples: without the pictures one by one."""
@@ -55,7 +55,7 @@ class Atlas:
             # Where a pyramid ends early, its last level stands for those that are missing.
             row = first[:, None] + np.minimum(np.arange(_LEVELS), counts[:, None] - 1)
             table = np.column_stack([places, sizes[:, 1] - 1, sizes[:, 0] - 1])
-            self._lookup = np.ascontiguousarray(table[row.reshape(-1)].T, np.float32)
+            self._lookup = np.ascontiguousarray(table[row.reshape(-1)], np.float32)
             self._shapes = sizes[first].astype(np.float32)
         return self._sheet
 
@@ -67,11 +67,17 @@ class Atlas:
         part = (level - low).astype(np.float32)
         row = texture * np.int32(_LEVELS) + low
         colour = self._bilinear(sheet, row, u, v)
-        colour += (self._bilinear(sheet, row + 1, u, v) - colour) * part[:, None]
+        blend = np.flatnonzero(part > 0.01)  # near by, the finest level is all there is
+        if len(blend) > 0.8 * len(part):
+            colour += (self._bilinear(sheet, row + 1, u, v) - colour) * part[:, None]
+        else:
+            fine = colour[blend]
+            coarse = self._bilinear(sheet, row[blend] + 1, u[blend], v[blend])
+            colour[blend] = fine + (coarse - fine) * part[blend, None]
         return colour
 
     def _bilinear(self, sheet: Image, row: Ints, u: Floats, v: Floats) -> Floats:
-        left, top, right, bottom = (column[row] for column in self._lookup)
+        left, top, right, bottom = np.take(self._lookup, row, 0).T
         half, zero = np.float32(0.5), np.float32(0)
         x = left + np.clip(u * (right + 1) - half, zero, right)
         y = top + np.clip(v * (bottom + 1) - half, zero, bottom)

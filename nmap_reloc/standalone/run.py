@@ -13,6 +13,8 @@ from pathlib import Path
 from nmap_reloc import standalone
 from nmap_reloc.errors import NmapError
 
+PACKAGE = "nmap_reloc"
+
 
 def run(name: str, arguments: list[str]) -> object:
     """What the executable returns. NmapError: there is none of that name."""
@@ -29,12 +31,14 @@ def run(name: str, arguments: list[str]) -> object:
 
 
 def _entry_point(name: str) -> metadata.EntryPoint:
-    found = [entry for entry in metadata.entry_points(group="console_scripts")
-             if entry.name == name]
-    if not found:
-        raise NmapError(f"{name}: no installed distribution has a console script of that name; "
-                        "install it again (make setup, or pip install)")
-    return min(found, key=lambda entry: not entry.value.startswith("nmap_reloc."))
+    # Not metadata.entry_points(), which lets what an old build left hide what is installed.
+    for distributions in (metadata.distributions(name=PACKAGE), metadata.distributions()):
+        for found in distributions:
+            for entry in found.entry_points:
+                if entry.group == "console_scripts" and entry.name == name:
+                    return entry
+    raise NmapError(f"{name}: no installed distribution has a console script of that name; "
+                    "install it again (make setup, or pip install)")
 
 
 def main() -> None:

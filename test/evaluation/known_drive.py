@@ -21,7 +21,7 @@ from sources.recorded_bags import (
 )
 
 from nmap_reloc.evaluation.recording import Recording, RecordingOptions, open_recording
-from nmap_reloc.evaluation.truth import find_truth
+from nmap_reloc.evaluation.truth_source import find_truth
 from nmap_reloc.geometry import Rigid, rotation_from_vector
 from nmap_reloc.types import (
     Camera,

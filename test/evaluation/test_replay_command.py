@@ -78,6 +78,7 @@ def test_a_drive_with_a_kidnap_is_localized(world: Path, tmp_path: Path) -> None
     (("--params", "gone.yaml"), "gone.yaml: can't be read"),
     (("--split", "query"), "--split query: is for a SCENE"),
     (("--rate-limit", "-1"), "rate_limit -1: must be above 0"),
+    (("--rate-limit", "5", "--trajectory", "a.tum"), "rate_limit 5: a trajectory was recorded"),
 ])
 def test_what_is_wrong_is_one_line(world: Path, tmp_path: Path, options: tuple[str, ...],
                                    words: str) -> None:

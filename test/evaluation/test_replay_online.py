@@ -12,13 +12,14 @@ import pytest
 from known_drive import KnownDriver, drive, kidnapped, opened, straight, truth_of
 from sources.image_folders import tum_line
 from sources.recorded_bags import START
+from test_report import check_page
 
 from nmap_reloc.errors import NmapError
 from nmap_reloc.evaluation.drive import Drive
 from nmap_reloc.evaluation.episodes import episodes, kidnaps
 from nmap_reloc.evaluation.online import score_trajectory
 from nmap_reloc.evaluation.replay import replay
-from nmap_reloc.evaluation.results import tum_text
+from nmap_reloc.evaluation.results import tum_text, write_drive
 from nmap_reloc.evaluation.score import score
 from nmap_reloc.geometry import Rigid
 from nmap_reloc.maps.manifest import Manifest
@@ -31,13 +32,14 @@ def shifted(pose: Rigid, dy: float) -> Rigid:
     return Rigid(pose.rotation, pose.translation + [0, dy, 0])
 
 
-def write(folder: Path, stamps: list[float], entries: list[dict[str, Any]] | None = None,
+def write(folder: Path, stamps: list[float], heard: dict[str, Any] | None = None,
           dy: float = 0.1) -> Path:
     """A live trajectory, dy off the truth, and what may lie beside it."""
-    file = folder / "online.tum"
+    file = folder / "live" / "trajectory.tum"
+    file.parent.mkdir(exist_ok=True)
     file.write_text("".join(tum_line(S + s, shifted(straight(s), dy)) for s in stamps))
-    if entries is not None:
-        file.with_suffix(".json").write_text(json.dumps({"frames": entries}))
+    if heard is not None:
+        file.with_name("online.json").write_text(json.dumps(heard))
     return file
 
 
@@ -66,21 +68,36 @@ def test_a_bare_trajectory(tmp_path: Path, live: Callable[[Path], Drive]) -> Non
 def test_states_times_and_covariances_beside_it(tmp_path: Path, live: Callable[[Path], Drive]
                                                 ) -> None:
     covariance = np.diag([0.04] * 3 + [1e-4] * 3).reshape(-1).tolist()
-    entries = [{"stamp": S + i / 10, "state": "lost", "reason": "9 inliers: 12 are needed",
-                "tiles": 0} for i in range(4)]
-    entries += [{"stamp": S + i / 10, "state": "tracking", "covariance": covariance,
-                 "tiles": 3, "inliers": 40, "milliseconds": {"total": 50.0 + i}}
-                for i in range(4, 18)]  # two images are dropped
-    found = live(write(tmp_path, [i / 10 for i in range(4, 18)], entries))
+    answered = [i / 10 for i in range(4, 20) if i not in (8, 9, 12)]
+    found = live(write(tmp_path, answered, {
+        "poses": [{"stamp": S + s, "latency": 0.05 + s / 1000, "covariance": covariance}
+                  for s in answered],
+        # two images give no pose; another one is dropped for a newer one
+        "states": [{"time": S - 1.0, "state": "lost"}, {"time": S + 0.45, "state": "tracking"},
+                   {"time": S + 0.86, "state": "suspect"},
+                   {"time": S + 1.05, "state": "tracking"}],
+        "loaded_tiles": [{"time": S - 1.0, "tiles": []}, {"time": S + 0.5, "tiles": ["a", "b"]}],
+        "swaps": 1}))
     result = score(found)
-    assert (result["queries"], result["localized"]) == (18, 14)
-    assert result["latency_ms"]["total"]["p50"] == pytest.approx(60.5)
-    assert result["drive"]["covariance"] == {"count": 14, "position_95": 1.0, "pose_95": 1.0}
-    assert result["drive"]["tiles"]["changes"] == 1
-    (lost,) = episodes(found)
-    assert (lost.frames, lost.reason) == (4, "9 inliers: 12 are needed")
-    assert "2 of 20 images were not answered live" in found.notes[-1]
-    assert result["per_query"][0]["refusal"]["reason"] == "9 inliers: 12 are needed"
+    assert (result["queries"], result["localized"]) == (19, 13)
+    assert result["latency_ms"]["image to pose"]["p50"] == pytest.approx(51.3)
+    assert result["drive"]["covariance"] == {"count": 13, "position_95": 1.0, "pose_95": 1.0}
+    assert result["drive"]["tiles"]["swaps"] == 1 and result["drive"]["tiles"]["loaded_most"] == 2
+    lost, suspect = episodes(found)
+    assert (lost.state, lost.frames) == ("lost", 4)
+    assert (suspect.state, suspect.frames) == ("suspect", 2)
+    assert suspect.start == pytest.approx(S + 0.8)
+    assert "1 of 20 images were not answered live" in found.notes[-1]
+    assert result["per_query"][0]["refusal"]["reason"] == "no pose was published"
+
+
+def test_its_results_may_lie_beside_it(tmp_path: Path, live: Callable[[Path], Drive]) -> None:
+    file = write(tmp_path, [0.5, 0.6])
+    before = file.read_bytes()
+    written = write_drive(file.parent, live(file), "bag", "site")
+    assert [path.name for path in written] == ["evaluation.json", "evaluation.html"]
+    assert file.read_bytes() == before
+    check_page(written[1].read_text())
 
 
 def test_a_replay_s_trajectory_scores_as_the_replay_did(tmp_path: Path) -> None:
@@ -106,18 +123,18 @@ def test_poses_between_the_images_are_left_out_with_a_note(tmp_path: Path,
     assert "1 of 3 poses are at no image's stamp" in found.notes[-1]
 
 
-@pytest.mark.parametrize(("entry", "words"), [
-    ({}, "KeyError"),
-    ({"stamp": "soon"}, "could not convert"),
-    ({"stamp": 1.0, "state": "happy"}, "stamp 1.000000: state 'happy' is none of tracking"),
-    ({"stamp": 1.0, "covariance": [1.0]}, r"covariance of shape \(1,\) is not 36 numbers"),
-    ({"stamp": 1.0, "milliseconds": {"total": "x"}}, "are not numbers by stage"),
-    ({"stamp": 1.0, "tiles": "all"}, "tiles 'all' is not a whole number"),
+@pytest.mark.parametrize(("heard", "words"), [
+    ([], "no attribute 'get'"),
+    ({"poses": [{"stamp": 1.0}]}, "KeyError"),
+    ({"states": [{"time": "soon", "state": "lost"}]}, "could not convert"),
+    ({"states": [{"time": 1.0, "state": "happy"}]}, "state 'happy' is none of tracking, suspect"),
+    ({"poses": [{"stamp": 1.0, "latency": 0.1, "covariance": [1.0]}]}, r"of shape \(1,\) is not"),
+    ({"loaded_tiles": [{"time": 1.0, "tiles": 5}]}, "TypeError"),
 ])
 def test_a_wrong_file_beside_it_is_one_line(tmp_path: Path, live: Callable[[Path], Drive],
-                                            entry: dict[str, Any], words: str) -> None:
+                                            heard: Any, words: str) -> None:
     with pytest.raises(NmapError, match=words) as error:
-        live(write(tmp_path, [0.1], [entry]))
+        live(write(tmp_path, [0.1], heard))
     assert "online.json" in str(error.value) and "\n" not in str(error.value)
 
 
@@ -125,6 +142,6 @@ def test_another_drive_s_trajectory_is_one_line(tmp_path: Path, live: Callable[[
                                                 ) -> None:
     with pytest.raises(NmapError, match=r"none of its 1 poses .* is at the stamp of an image"):
         live(write(tmp_path, [1000.0]))
-    (tmp_path / "online.tum").write_text("1 2 3\n")
-    with pytest.raises(NmapError, match=r"online.tum line 1 '1 2 3'"):
-        live(tmp_path / "online.tum")
+    (tmp_path / "other.tum").write_text("1 2 3\n")
+    with pytest.raises(NmapError, match=r"other.tum line 1 '1 2 3'"):
+        live(tmp_path / "other.tum")

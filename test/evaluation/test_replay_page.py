@@ -30,9 +30,9 @@ def kidnapped_drive(tmp_path_factory: pytest.TempPathFactory) -> Drive:
 
 def test_the_page_of_a_drive(kidnapped_drive: Drive, tmp_path: Path) -> None:
     files = write_drive(tmp_path, kidnapped_drive, "a <bag>", "site")
-    assert [file.name for file in files] == ["evaluation.json", "trajectory.tum",
-                                             "evaluation.html"]
-    page = files[2].read_text()
+    assert [file.name for file in files] == ["evaluation.json", "evaluation.html",
+                                             "trajectory.tum"]
+    page = files[1].read_text()
     check_page(page)
     for words in ("a &lt;bag&gt; localized in site", "Timeline", "kidnapped (the truth jumps)",
                   "ATE, unaligned", "ATE, aligned", "RPE over 1 m", "Unaligned is what counts",

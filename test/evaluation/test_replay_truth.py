@@ -19,7 +19,8 @@ from sources.recorded_bags import (
 )
 
 from nmap_reloc.errors import NmapError
-from nmap_reloc.evaluation.truth import Truth, find_truth
+from nmap_reloc.evaluation.truth import Truth
+from nmap_reloc.evaluation.truth_source import find_truth
 from nmap_reloc.geometry import Rigid, angle_degrees
 from nmap_reloc.mapping.sources.trajectory import Trajectory
 
@@ -98,6 +99,19 @@ def test_what_is_a_jump() -> None:
     twice = [*steady[:3], 1.5, 3.0, *(x + 4 for x in steady[5:])]  # one, spread over three poses
     (spread,) = Truth(trajectory(times, twice), "metre", "t").jumps
     assert spread.distance == pytest.approx(4.3)
+
+
+def test_what_odometry_knows_of_is_no_jump() -> None:
+    times = [0.2 * i for i in range(8)]
+    path = trajectory(times, [0, 0.1, 0.2, 4.0, 4.1, 4.2, 4.3, 4.4], [0] * 5 + [90] * 3)
+    assert len(Truth(path, "metre", "t").jumps) == 1  # two, soon after each other
+
+    def wheels(stamp: float) -> Rigid | None:  # in a frame of its own
+        moved = path.at(stamp, 1.0, 0.0)
+        return None if moved is None else straight(7.0) @ moved
+
+    assert Truth(path, "metre", "t", wheels).jumps == ()
+    assert len(Truth(path, "metre", "t", lambda stamp: straight(0.0)).jumps) == 1
 
 
 def test_far_between_and_beyond_the_ends_nothing_is_known() -> None:

@@ -147,6 +147,20 @@ def test_a_reload_tries_refused_tiles_at_once(site: Site) -> None:
     assert asked(session.step(2e9)) == ["0", "1", "2"]
 
 
+def test_what_goes_wrong_is_said_in_one_line(site: Site) -> None:
+    session = open_session(site)
+    session.step(0.0)
+    assert session.complaint(1.0, 0.5) is None
+    session.step(2.0)
+    assert "no answer to generation 1 for 3 s" in (session.complaint(3.0, 0.5) or "")
+    answer(session, 3.5, ["0", "1", "2"], {})
+    assert session.complaint(4.0, 0.5) is None
+    session.change(replace(OPTIONS, follow=FollowOptions(memory=1)))
+    session.saw_pose(5.0, 5.0, (0.0, 0.0, 0.0))
+    session.step(5.0)
+    assert "3 of 3 wanted tiles do not fit" in (session.complaint(5.0, 0.5) or "")
+
+
 def test_reports_of_another_map_count_for_nothing(site: Site) -> None:
     session = open_session(site)
     session.step(0.0)

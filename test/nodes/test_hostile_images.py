@@ -10,6 +10,16 @@ import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import TransformStamped
+from hostile_messages import (
+    HEIGHT,
+    KINDS,
+    WIDTH,
+    good_compressed,
+    good_image,
+    good_info,
+    hostile_frames,
+    picture,
+)
 from rclpy.serialization import deserialize_message, serialize_message
 from tf2_ros import Buffer
 
@@ -20,17 +30,6 @@ from nmap_reloc.nodes.camera_info import Intrinsics
 from nmap_reloc.nodes.convert import stated_nanoseconds, transform_stamped
 from nmap_reloc.nodes.odometry import Odometry
 from nmap_reloc.types import Camera, Image
-
-from .hostile_messages import (
-    HEIGHT,
-    KINDS,
-    WIDTH,
-    good_compressed,
-    good_image,
-    good_info,
-    hostile_frames,
-    picture,
-)
 
 
 def wire(message: Any) -> Any:

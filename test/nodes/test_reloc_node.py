@@ -5,103 +5,33 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip("torch")
-pytest.importorskip("trimesh")
 
 import rclpy
 from geometry_msgs.msg import PoseWithCovarianceStamped
 from rclpy.parameter import Parameter
 from rclpy.time import Time
-from robot import Robot, image_message, info_message, initialised, parameters, running, until
+from reloc_scene import Scene, begin
+from robot import image_message, info_message, initialised, parameters, until
 from std_srvs.srv import Trigger
 from tf2_ros import Buffer, TransformListener
 
 from nmap_reloc.errors import NmapError
-from nmap_reloc.features import open_extractor
-from nmap_reloc.geometry import Rigid, angle_degrees, rotation_from_vector
-from nmap_reloc.mapping.build import BuildOptions, build_site
-from nmap_reloc.mapping.sources import open_source
+from nmap_reloc.geometry import Rigid, rotation_from_vector
 from nmap_reloc.mapping.sources.base import Source
-from nmap_reloc.mapping.triangulate import build_landmarks
 from nmap_reloc.maps.store import Site
 from nmap_reloc.nodes.convert import pose_from_rigid, rigid_from_pose
 from nmap_reloc.nodes.reloc_node import RelocNode
-from nmap_reloc.simulation.dataset import simulate
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
-    return open_source(simulate(tmp_path_factory.mktemp("place") / "scene", seed=3, map_views=30,
-                                query_views=10, size=(320, 240), extent=1))
-
-
-@pytest.fixture(scope="module")
-def site(source: Source, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("map")
-    landmarks = build_landmarks(source, open_extractor("learned", 512), folder / "work")
-    build_site(landmarks, folder / "site", budget=120_000, options=BuildOptions(tile=3.0))
-    return folder / "site"
-
-
-class Scene:
-    """Node and robot, spinning."""
-
-    def __init__(self, robot: Robot, node: RelocNode, stack: ExitStack):
-        self.robot, self.node, self._stack = robot, node, stack
-
-    def look(self, *views: int, pause: float = 0.0, **message: object) -> None:
-        """One image after the other, each answered before the next."""
-        for k in views:
-            worker = self.node.worker
-            before = worker.processed + worker.failed
-            self.robot.look(k, self.calibrated, **message)
-            assert until(lambda: worker.processed + worker.failed > before), "no answer"
-            time.sleep(pause)
-
-    def calibrated(self, stamp: object) -> bool:
-        info = self.node.pipeline.info
-        return info is not None and info.header.stamp == stamp
-
-    def start(self) -> None:
-        self.look(0, 1, 2)
-        assert until(lambda: self.robot.poses)
-        assert self.node.pipeline.tracker.state.value == "tracking"
-
-    def error(self, k: int) -> tuple[float, float]:
-        """Of the last pose against the truth at view k: metres, degrees."""
-        found = rigid_from_pose(self.robot.poses[-1].pose.pose)
-        truth = self.robot.truth(k)
-        return (float(np.linalg.norm(found.translation - truth.translation)),
-                angle_degrees(found, truth))
-
-    def close(self) -> None:
-        self._stack.close()
-
-
-def begin(source: Source, site: Path, odometry: bool = True, **values: object) -> Scene:
-    initialised()
-    stack = ExitStack()
-    robot = Robot(source.named("query"), odometry)
-    stack.callback(robot.destroy_node)
-    node = RelocNode(parameter_overrides=parameters(site, **values))
-    stack.callback(node.destroy_node)
-    stack.enter_context(running(node, robot))
-    scene = Scene(robot, node, stack)
-    assert until(lambda: robot.count_subscribers("image") and robot.states)
-    assert until(lambda: robot.count_subscribers("camera_info"))
-    assert until(lambda: node.buffer.can_transform("base_link", "camera", Time()))
-    return scene
 
 
 @pytest.fixture
-def scene(source: Source, site: Path) -> Iterator[Scene]:
-    made = begin(source, site)
+def scene(place: Source, place_map: Path) -> Iterator[Scene]:
+    made = begin(place, place_map)
     yield made
     made.close()
 
@@ -185,8 +115,9 @@ def test_an_initial_pose_is_confirmed_by_one_image(scene: Scene) -> None:
     assert scene.node.pipeline.tracker.state.value == "tracking"
 
 
-def test_without_odometry_the_base_itself_is_put_in_the_map(source: Source, site: Path) -> None:
-    scene = begin(source, site, odometry=False, odom_frame="")
+def test_without_odometry_the_base_itself_is_put_in_the_map(place: Source, place_map: Path
+                                                            ) -> None:
+    scene = begin(place, place_map, odometry=False, odom_frame="")
     try:
         scene.look(0, 0, 0)
         assert until(lambda: scene.robot.poses)
@@ -217,10 +148,10 @@ def test_bad_images_are_counted_and_the_next_good_one_is_localized(scene: Scene)
     assert scene.error(3)[0] < 0.15
 
 
-def test_tiles_come_and_go_while_it_localizes(source: Source, site: Path) -> None:
-    scene = begin(source, site, tiles="managed")
+def test_tiles_come_and_go_while_it_localizes(place: Source, place_map: Path) -> None:
+    scene = begin(place, place_map, tiles="managed")
     try:
-        manifest = Site.open(site).manifest
+        manifest = Site.open(place_map).manifest
         assert len(manifest.tiles) >= 2
         assert until(lambda: scene.robot.tiles)
         assert json.loads(scene.robot.tiles[-1])["tiles"] == []
@@ -256,14 +187,14 @@ def test_a_parameter_changes_between_two_images(scene: Scene) -> None:
     assert not refused[0].successful and refused[0].reason
 
 
-def test_a_robot_that_was_not_moved_knows_its_pose_after_a_restart(source: Source, site: Path,
+def test_a_robot_that_was_not_moved_knows_its_pose_after_a_restart(place: Source, place_map: Path,
                                                                     tmp_path: Path) -> None:
     file = str(tmp_path / "pose.json")
-    scene = begin(source, site, pose_file=file)
+    scene = begin(place, place_map, pose_file=file)
     scene.start()
     scene.close()
     assert Path(file).is_file()
-    scene = begin(source, site, pose_file=file)
+    scene = begin(place, place_map, pose_file=file)
     try:
         scene.look(2)
         assert until(lambda: scene.robot.poses), "one image should confirm the pose of the file"

@@ -253,6 +253,27 @@ def test_a_refused_tile_is_named_and_left_out(stage: Stage) -> None:
     assert peer.values()["refused_reason"] == "SHA-256 differs"
 
 
+def test_travel_faster_than_tiles_load_is_reported(ros: Graph, site: Site) -> None:
+    stage = Stage(ros, map=str(site.path), lag_warn=0.2)
+    stage.up()
+    peer = stage.peer
+    stage.stand_until(22.0, {"t2", "t1"})
+    x = 22.0
+
+    def late() -> bool:
+        nonlocal x
+        x += 0.02  # on and on, and nobody confirms
+        peer.stand(min(x, 75.0))
+        return peer.status is not None and "lag 0." in peer.status.message
+    assert stage.until(late)
+    values = peer.values()
+    assert values["lag_tile"] in {"t3", "t4", "t5", "t6", "t7"} and values["lags"] == "1"
+    assert float(values["speed"]) > 0 and stage.peer.status is not None
+    assert stage.peer.status.level == DiagnosticStatus.WARN
+    peer.confirm()
+    assert stage.until(lambda: peer.values()["lag"] == "-")
+
+
 def test_reload_takes_a_new_version_and_refuses_a_damaged_one(stage: Stage, site: Site) -> None:
     peer = stage.peer
     stage.stand_until(25.0, {"t2"})

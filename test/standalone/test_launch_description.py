@@ -31,8 +31,9 @@ from launch.substitutions import (
 from launch.utilities import perform_substitutions
 from launch_ros.actions import PushRosNamespace
 from launch_ros.substitutions import FindPackageShare
+from launch_support import run
 
-from launch import LaunchContext, LaunchDescription, LaunchService
+from launch import LaunchContext, LaunchDescription
 
 
 def noted(into: dict[str, str], *names: str, **kwargs: Any) -> OpaqueFunction:
@@ -40,12 +41,6 @@ def noted(into: dict[str, str], *names: str, **kwargs: Any) -> OpaqueFunction:
     def note(context: LaunchContext) -> None:
         into.update({name: context.launch_configurations.get(name, "-") for name in names})
     return OpaqueFunction(function=note, **kwargs)
-
-
-def run(*entities: Any) -> int:
-    service = LaunchService(noninteractive=True)
-    service.include_launch_description(LaunchDescription(list(entities)))
-    return service.run()
 
 
 @pytest.mark.parametrize(("substitution", "expected"), [
@@ -72,7 +67,7 @@ def test_substitutions(substitution: Any, expected: str) -> None:
     LaunchConfiguration("unknown"), EnvironmentVariable("NMAP_TEST_UNKNOWN"),
     NotSubstitution("perhaps")])
 def test_substitutions_without_text_say_so(substitution: Any) -> None:
-    with pytest.raises(Exception, match="unknown|UNKNOWN|perhaps"):
+    with pytest.raises(Exception, match=r"unknown|UNKNOWN|perhaps"):
         substitution.perform(LaunchContext())
 
 

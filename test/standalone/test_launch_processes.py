@@ -25,29 +25,18 @@ from launch.event_handlers import OnProcessExit, OnProcessIO, OnProcessStart, On
 from launch.events import Shutdown as ShutdownEvent
 from launch.events import matches_action
 from launch.events.process import ShutdownProcess, SignalProcess
+from launch_support import run
 
-from launch import LaunchContext, LaunchDescription, LaunchService
+from launch import LaunchContext
 
 # How a process takes being asked to end: (what it ignores, the signal that ends it).
 STUBBORN = [((), signal.SIGINT), ((signal.SIGINT,), signal.SIGTERM),
             ((signal.SIGINT, signal.SIGTERM), signal.SIGKILL)]
 
 
-@pytest.fixture(autouse=True)
-def log_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("ROS_LOG_DIR", str(tmp_path / "log"))
-    return tmp_path / "log"
-
-
 def python(script: str, **kwargs: Any) -> ExecuteProcess:
     kwargs.setdefault("output", "screen")
     return ExecuteProcess(cmd=[sys.executable, "-u", "-c", script], name="child", **kwargs)
-
-
-def run(*entities: Any) -> int:
-    service = LaunchService(noninteractive=True)
-    service.include_launch_description(LaunchDescription(list(entities)))
-    return service.run()
 
 
 def test_output_has_the_name_of_its_process(capfd: pytest.CaptureFixture[str]) -> None:
@@ -135,9 +124,9 @@ def test_events_come_in_their_order() -> None:
 
 
 def test_a_signal_goes_to_the_process_it_is_for(capfd: pytest.CaptureFixture[str]) -> None:
-    script = "import signal, sys, time\n" \
+    script = "import os, signal, sys, time\n" \
              "signal.signal(signal.SIGUSR1, lambda *_: (print('got it'), sys.exit(0)))\n" \
-             "print('up')\nwhile True: time.sleep(0.05)"
+             "os.write(1, b'up\\n')\nwhile True: time.sleep(0.05)"
     child = python(script)
     poke = EmitEvent(event=SignalProcess(signal_number="SIGUSR1",
                                          process_matcher=matches_action(child)))

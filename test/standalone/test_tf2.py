@@ -1,4 +1,4 @@
-"""tf2_ros: interpolation, the way between frames, what it refuses, and waiting."""
+"""tf2_ros: interpolation, the way between frames, and what it refuses."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def test_transforms_travel_from_broadcasters_to_a_listener(nodes: tuple[Node, No
     static.sendTransform(transform("base", "camera", 1, x=0.5))
     static.sendTransform([transform("base", "laser", 1, x=0.6)])  # the first must not be lost
     buffer = Buffer()
-    TransformListener(buffer, receiver)  # comes late: /tf_static is latched
+    listener = TransformListener(buffer, receiver)  # comes late: /tf_static is latched
     broadcaster = TransformBroadcaster(sender)
     assert wait_until(lambda: sender.count_subscribers("/tf") > 0)
     assert wait_until(lambda: bool(buffer.can_transform("camera", "laser", Time())))
@@ -134,6 +134,7 @@ def test_transforms_travel_from_broadcasters_to_a_listener(nodes: tuple[Node, No
     assert wait_until(arrived)
     found = buffer.lookup_transform("map", "camera", at(5))
     assert found.transform.translation.x == pytest.approx(3.5)
+    listener.unregister()
 
 
 def test_a_buffer_forgets_when_its_clock_jumps_back() -> None:

@@ -13,7 +13,7 @@ RANGES = ("LOCALHOST", "SUBNET", "SYSTEM_DEFAULT", "OFF")
 
 # Datagrams as large as UDP carries; a receive buffer for some images where the kernel allows; and
 # what was lost is asked for again at once: nothing on the loopback interface is late.
-_LOOPBACK = """
+LOOPBACK = """
   <General>
     <Interfaces><NetworkInterface name="lo" multicast="false"/></Interfaces>
     <AllowMulticast>false</AllowMulticast>
@@ -68,7 +68,7 @@ def configuration(domain_id: int) -> tuple[str, bool]:
     if os.environ.get("CYCLONEDDS_URI") or chosen == "SYSTEM_DEFAULT":
         return "", False
     local = chosen != "SUBNET"
-    body = _LOOPBACK + _discovery(domain_id, chosen) if local else _SUBNET
+    body = LOOPBACK + _discovery(domain_id, chosen) if local else _SUBNET
     return f"<CycloneDDS><Domain>{body}</Domain></CycloneDDS>", local
 
 

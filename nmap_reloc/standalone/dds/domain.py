@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from nmap_reloc.errors import NmapError
 from nmap_reloc.standalone.dds import names
 from nmap_reloc.standalone.dds.config import (
     checked_domain_id,
@@ -72,15 +73,16 @@ class Domain:
     def writer(self, topic: str, type_name: str, qos: Qos | None = None, *,
                node: tuple[str, str] | None = None) -> Writer:
         """Publishes on a topic (/fully/qualified). node: (namespace, name) that it belongs to."""
-        writer = Writer(self._place, names.topic_name(topic), names.dds_type(type_name),
+        writer = Writer(self._at(topic), names.topic_name(topic), names.dds_type(type_name),
                         qos or Qos(), _type_data(type_name))
         self._attach(node, [], [writer.gid])
         return writer
 
     def reader(self, topic: str, type_name: str, qos: Qos | None = None,
                on_data: OnData | None = None, *, node: tuple[str, str] | None = None) -> Reader:
-        """Subscribes to a topic. on_data: called when there is something to take."""
-        reader = Reader(self._place, names.topic_name(topic), names.dds_type(type_name),
+        """Subscribes to a topic. on_data: called when there is something to take, perhaps before
+        this returns; Reader.listen sets it later."""
+        reader = Reader(self._at(topic), names.topic_name(topic), names.dds_type(type_name),
                         qos or Qos(), _type_data(type_name), on_data)
         self._attach(node, [reader.gid], [])
         return reader
@@ -88,7 +90,7 @@ class Domain:
     def client(self, service: str, type_name: str, qos: Qos | None = None,
                on_data: OnData | None = None, *, node: tuple[str, str] | None = None) -> Client:
         """Calls a service. on_data: called when there are replies to take."""
-        client = Client(self._place, service, type_name, qos or SERVICES, self._identity(),
+        client = Client(self._at(service), service, type_name, qos or SERVICES, self._identity(),
                         on_data)
         self._attach(node, [client.reader.gid], [client.writer.gid])
         return client
@@ -96,7 +98,7 @@ class Domain:
     def server(self, service: str, type_name: str, qos: Qos | None = None,
                on_data: OnData | None = None, *, node: tuple[str, str] | None = None) -> Server:
         """Offers a service. on_data: called when there are requests to take."""
-        server = Server(self._place, service, type_name, qos or SERVICES, self._identity(),
+        server = Server(self._at(service), service, type_name, qos or SERVICES, self._identity(),
                         on_data)
         self._attach(node, [server.reader.gid], [server.writer.gid])
         return server
@@ -158,6 +160,11 @@ class Domain:
         lib.dds_delete(self._participant)
         _ground.leave(self.domain_id)
         _open_domains.discard(self)
+
+    def _at(self, name: str) -> Place:
+        if self._closed:
+            raise NmapError(f"{name}: ROS domain {self.domain_id} has been left; join it anew")
+        return self._place
 
     def _attach(self, node: tuple[str, str] | None, readers: list[bytes],
                 writers: list[bytes]) -> None:

@@ -132,7 +132,11 @@ class Reader(_Endpoint):
         lib.dds_delete(topic)
         super().__init__(place, name, qos, check(handle, f"subscribing to {name}"))
         if on_data is not None:
-            place.waiter.add(self.handle, on_data)
+            self.listen(on_data)
+
+    def listen(self, on_data: Callable[[], None]) -> None:
+        """Calls on_data when something has come, what is already there included."""
+        self._place.waiter.add(self.handle, on_data)
 
     def take(self) -> list[Sample]:
         """All messages that have come since, oldest first; none once the reader is closed."""

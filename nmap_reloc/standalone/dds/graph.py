@@ -42,7 +42,8 @@ class Graph:
         self._writer = Writer(place, TOPIC, dds_type(TYPE), LATCHED, data, ignore_local=True)
         everything = Qos(reliable=True, transient_local=True, depth=0)
         self._reader = Reader(
-            place, TOPIC, dds_type(TYPE), everything, data, self._hear, ignore_local=True)
+            place, TOPIC, dds_type(TYPE), everything, data, None, ignore_local=True)
+        self._reader.listen(self._hear)  # not before the reader is ours to take from
 
     def add_node(self, node: Node) -> None:
         """Lists a node; no harm where it is listed already."""

@@ -12,7 +12,7 @@ from nmap_reloc.standalone.dds.native import INFINITY, XCDR1, lib
 UNLIMITED = -1
 KEEP_LAST, KEEP_ALL = 0, 1
 BRIEFLY = 20_000_000  # ns
-IGNORE_PARTICIPANT = 2  # what the own participant writes
+IGNORE_PARTICIPANT = 1  # what the own participant writes
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,8 @@ from cyclonedds._clayer import ddspy_topic_create
 from cyclonedds.idl import IdlStruct, make_idl_struct, types
 from cyclonedds.idl.annotations import final
 
-from nmap_reloc.errors import NmapError
-from nmap_reloc.standalone.dds.names import ros_topic, ros_type
-
-PRECONDITION_NOT_MET = -4
+from nmap_reloc.standalone.dds.names import ros_topic
+from nmap_reloc.standalone.dds.native import check
 
 
 @cache
@@ -32,13 +30,6 @@ def raw_type(type_name: str) -> type[IdlStruct]:
 
 
 def create_topic(participant: int, name: str, type_name: str) -> int:
-    """A topic entity; NmapError where the participant knows the name with another type."""
+    """A topic entity."""
     topic: int = ddspy_topic_create(participant, name, raw_type(type_name), None, None)
-    if topic == PRECONDITION_NOT_MET:
-        raise NmapError(
-            f"topic {ros_topic(name) or name}: already in use here with another type than "
-            f"{ros_type(type_name)}; give one of them another name"
-        )
-    if topic < 0:
-        raise NmapError(f"topic {name}: Cyclone DDS refused to create it ({topic})")
-    return topic
+    return check(topic, f"topic {ros_topic(name) or name}")

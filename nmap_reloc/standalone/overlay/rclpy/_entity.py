@@ -7,10 +7,27 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rclpy._rclpy_pybind11 import InvalidHandle
+from rclpy.logging import get_logger
+
+from nmap_reloc.errors import NmapError
+from nmap_reloc.standalone.messages import deserialize
 
 if TYPE_CHECKING:
     from rclpy.callback_groups import CallbackGroup
     from rclpy.executors import Executor
+
+
+BAD_NEWS_PERIOD = 1.0  # s between two complaints of bad messages
+_logger = get_logger("rmw_cyclonedds_cpp")
+
+
+def decode(cdr: bytes, kind: type[Any], what: str) -> Any:
+    """A message, or None for bytes that are none: one bad sender must not end the node."""
+    try:
+        return deserialize(cdr, kind)
+    except NmapError as error:
+        _logger.error(f"dropped {what}: {error}", throttle_duration_sec=BAD_NEWS_PERIOD)
+        return None
 
 
 def nobody() -> None:

@@ -38,7 +38,8 @@ class NodeEntities:
     if TYPE_CHECKING:  # what Node provides
         _context: Context
         _domain: Domain
-        _key: tuple[str, str]
+        _namespace: str
+        _name: str
         _arguments: tuple[_arguments.Arguments, ...]
         _clock: Clock
         _destroyed: bool
@@ -51,6 +52,10 @@ class NodeEntities:
         _timers: list[Timer]
         _guards: list[GuardCondition]
         _wake_executor: Callable[[], None]
+
+    @property
+    def _key(self) -> tuple[str, str]:
+        return self._namespace, self._name
 
     def resolve_topic_name(self, topic: str, *, only_expand: bool = False) -> str:
         """The full name after expansion and remapping."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rclpy._entity import Entity, Work
@@ -48,7 +48,7 @@ class WorkQueue:
         self._round.clear()
 
     def next(self, executor: Executor,
-             nodes: Callable[[], Iterable[Node]]) -> tuple[Task | None, float | None]:
+             nodes: Callable[[], list[Node]]) -> tuple[Task | None, float | None]:
         """A task, or the seconds until a timer of the nodes is due (None: no timer will be)."""
         patience: float | None = None
         looked = False
@@ -63,7 +63,7 @@ class WorkQueue:
                 return None, patience
             patience, looked = self._look(nodes()), True
 
-    def _look(self, nodes: Iterable[Node]) -> float | None:
+    def _look(self, nodes: list[Node]) -> float | None:
         """Starts a round with all that is ready; the seconds until the next timer."""
         while self._runnable:
             self._round.append((self._runnable.popleft(), None))

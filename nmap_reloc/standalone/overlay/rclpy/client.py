@@ -8,12 +8,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from rclpy._entity import Entity, Work
-from rclpy.logging import get_logger
+from rclpy._entity import Entity, Work, decode
 from rclpy.task import Future
 
-from nmap_reloc.errors import NmapError
-from nmap_reloc.standalone.messages import deserialize, serialize
+from nmap_reloc.standalone.messages import serialize
 
 if TYPE_CHECKING:
     from rclpy.callback_groups import CallbackGroup
@@ -122,11 +120,8 @@ class Client(Entity):
             future = self._pending_requests.get(reply.sequence)
         if future is None:  # nobody waits for it any more
             return None
-        try:
-            response = deserialize(reply.cdr, self.srv_type.Response)
-        except NmapError as error:  # one bad server must not end the node
-            get_logger("rmw_cyclonedds_cpp").error(
-                f"dropped a response of {self.srv_name}: {error}")
+        response = decode(reply.cdr, self.srv_type.Response, f"a response of {self.srv_name}")
+        if response is None:
             return None
         future._set_executor(executor)
         return Work(future.set_result, (response,))

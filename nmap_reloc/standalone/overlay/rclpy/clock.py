@@ -25,6 +25,7 @@ class ClockChange(IntEnum):
     SYSTEM_TIME_NO_CHANGE = 4
 
 
+_handles_lock = threading.Lock()
 SOURCE_CHANGES = (ClockChange.ROS_TIME_ACTIVATED, ClockChange.ROS_TIME_DEACTIVATED)
 
 
@@ -86,14 +87,16 @@ class JumpHandle:
         self._threshold = threshold
         self._pre_callback = pre_callback
         self._post_callback = post_callback
-        clock._jump_handles = (*clock._jump_handles, self)
+        with _handles_lock:
+            clock._jump_handles = (*clock._jump_handles, self)
 
     def unregister(self) -> None:
         """No more calls; a second time does nothing."""
-        if self._clock is not None:
-            self._clock._jump_handles = tuple(
-                handle for handle in self._clock._jump_handles if handle is not self)
-            self._clock = None
+        with _handles_lock:
+            if self._clock is not None:
+                self._clock._jump_handles = tuple(
+                    handle for handle in self._clock._jump_handles if handle is not self)
+                self._clock = None
 
     def __enter__(self) -> JumpHandle:
         return self

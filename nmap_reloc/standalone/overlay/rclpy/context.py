@@ -34,6 +34,7 @@ class Context:
         self._wakers: list[Any] = []  # of executors and sleepers: called in both cases
         self._initialized = False
         self._valid = False
+        self._exiting = False
         self._arguments = Arguments.parse([])
         self._domain_id = 0
         self._domain: Domain | None = None
@@ -205,8 +206,7 @@ _opened: weakref.WeakSet[Context] = weakref.WeakSet()
 
 @atexit.register
 def _close_all() -> None:
-    """DDS threads must not call into an interpreter that is gone."""
+    """Leaves the domains; daemon threads may still run, and shall not complain of it."""
     for context in list(_opened):
-        context._valid = False
-        context._wake()
+        context._exiting = True
         context._close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rclpy import _arguments, _names, _rosout
 from rclpy._node_entities import NodeEntities
@@ -104,10 +104,6 @@ class Node(NodeParameters, NodeEntities, NodeGraph):
                 _rosout.TOPIC, _rosout.TYPE, dds_qos(qos_profile_rosout_default), node=self._key)
             _rosout.attach(self._logger.name, self._rosout_writer)
 
-    @property
-    def _key(self) -> tuple[str, str]:
-        return self._namespace, self._name
-
     def _use_sim_time_changed(self, active: bool) -> None:
         self._time_source.ros_time_is_active = active
 
@@ -165,14 +161,11 @@ class Node(NodeParameters, NodeEntities, NodeGraph):
         """Ends all that the node made, and takes it off the graph; a second time nothing."""
         if self._destroyed:
             return
-        for destroy, entities in (
-                (self.destroy_publisher, self._publishers),
-                (self.destroy_subscription, self._subscriptions),
-                (self.destroy_client, self._clients), (self.destroy_service, self._services),
-                (self.destroy_timer, self._timers),
-                (self.destroy_guard_condition, self._guards)):
-            for entity in list(entities):
-                destroy(entity)
+        homes: tuple[list[Any], ...] = (self._publishers, self._subscriptions, self._clients,
+                                        self._services, self._timers, self._guards)
+        for home in homes:
+            for entity in list(home):
+                self._remove(entity, home)
         self._destroyed = True
         if self._rosout_writer is not None:
             _rosout.detach(self._logger.name, self._rosout_writer)

@@ -47,6 +47,8 @@ class Publisher:
         try:
             self._writer.write(data)
         except NmapError as error:
+            if self._context._exiting:
+                return
             self._check()  # destroyed by another thread meanwhile
             raise RCLError(f"Failed to publish: {error}") from error
 

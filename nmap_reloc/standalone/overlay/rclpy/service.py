@@ -7,11 +7,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from rclpy._entity import Entity, Work
-from rclpy.logging import get_logger
+from rclpy._entity import Entity, Work, decode
 
 from nmap_reloc.errors import NmapError
-from nmap_reloc.standalone.messages import deserialize, serialize
+from nmap_reloc.standalone.messages import serialize
 
 if TYPE_CHECKING:
     from rclpy.callback_groups import CallbackGroup
@@ -73,11 +72,8 @@ class Service(Entity):
             if not self._waiting:
                 return None
             taken = self._waiting.popleft()
-        try:
-            request = deserialize(taken.cdr, self.srv_type.Request)
-        except NmapError as error:  # one bad client must not end the node
-            get_logger("rmw_cyclonedds_cpp").error(
-                f"dropped a request to {self.srv_name}: {error}")
+        request = decode(taken.cdr, self.srv_type.Request, f"a request to {self.srv_name}")
+        if request is None:
             return None
         return Work(self.callback, (request, self.srv_type.Response()),
                     partial(self._answer, taken))

@@ -9,11 +9,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from rclpy._entity import Entity, Work
-from rclpy.logging import get_logger
-
-from nmap_reloc.errors import NmapError
-from nmap_reloc.standalone.messages import deserialize
+from rclpy._entity import Entity, Work, decode
 
 if TYPE_CHECKING:
     from rclpy.callback_groups import CallbackGroup
@@ -89,7 +85,7 @@ class Subscription(Entity):
         sample = self._next_sample()
         if sample is None:
             return None
-        message = self._decode(sample.cdr)
+        message = self._message(sample)
         if message is None:
             return None
         if self._callback_type is Subscription.CallbackType.MessageOnly:
@@ -97,15 +93,10 @@ class Subscription(Entity):
         info = {"source_timestamp": sample.source_timestamp, "received_timestamp": time.time_ns()}
         return Work(self._callback, (message, info))
 
-    def _decode(self, cdr: bytes) -> Any:
-        """A message, or None for bytes that are none: one bad publisher must not end the node."""
-        if self.raw:
-            return cdr
-        try:
-            return deserialize(cdr, self.msg_type)
-        except NmapError as error:
-            get_logger("rmw_cyclonedds_cpp").error(f"dropped a message on {self.topic}: {error}")
-            return None
+    def _message(self, sample: Sample) -> Any:
+        """What the callback gets; None for bytes that are no message."""
+        return sample.cdr if self.raw else decode(
+            sample.cdr, self.msg_type, f"a message on {self.topic}")
 
     def _close(self) -> None:
         self._waiting.clear()

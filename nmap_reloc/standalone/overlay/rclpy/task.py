@@ -130,7 +130,7 @@ class Task(Future):
     def __init__(self, handler: Callable[..., Any] | Any, args: Any = None, kwargs: Any = None,
                  executor: Executor | None = None) -> None:
         super().__init__(executor=executor)
-        self._handler = handler
+        self._handler: Any = handler
         self._args = args or ()
         self._kwargs = kwargs or {}
         if inspect.iscoroutinefunction(handler):

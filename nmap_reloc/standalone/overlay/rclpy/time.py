@@ -85,8 +85,9 @@ class Time:
         return True
 
     def __eq__(self, other: object) -> bool:
-        return self._nanoseconds == other._nanoseconds if self._comparable(other) \
-            else NotImplemented  # type: ignore[attr-defined]
+        if not isinstance(other, Time):
+            return NotImplemented
+        return self._comparable(other) and self._nanoseconds == other._nanoseconds
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -25,7 +25,7 @@ def wait_for_message(msg_type: type[Any], node: Node, topic: str, *,
         with node.context._waking(news.set):
             while node.context.ok():
                 sample = subscription._next_sample()
-                message = None if sample is None else subscription._decode(sample.cdr)
+                message = None if sample is None else subscription._message(sample)
                 if message is not None:
                     return True, message
                 if not news.wait(None if time_to_wait < 0 else time_to_wait):

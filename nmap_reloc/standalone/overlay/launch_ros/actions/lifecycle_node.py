@@ -58,19 +58,28 @@ class LifecycleNode(Node):
         logger = get_logger("launch_ros.actions.lifecycle_node")
         asked = ChangeState.valid_transitions[request.transition.id]
         while not self._client.wait_for_service(timeout_sec=1.0):
-            if context.is_shutdown:
-                logger.warning(f"Abandoning wait for the '{self._client.srv_name}' service, due "
-                               "to shutdown.")
+            if self._over(context, "service"):
                 return
         answered = threading.Event()
         future = self._client.call_async(request)
         future.add_done_callback(lambda _: answered.set())
         while not answered.wait(1.0):
-            if context.is_shutdown:
-                logger.warning(f"Abandoning wait for the '{self._client.srv_name}' service "
-                               "response, due to shutdown.")
+            if self._over(context, "service response"):
                 future.cancel()
                 return
         if not future.result().success:
             logger.error(f"Failed to make transition '{asked}' for LifecycleNode "
                          f"'{self.node_name}'")
+
+    def _over(self, context: LaunchContext, what: str) -> bool:
+        """Whether there is nobody left to wait for."""
+        future = self.get_asyncio_future()
+        if context.is_shutdown:
+            why = "shutdown"
+        elif future is not None and future.done():
+            why = f"the end of '{self.node_name}'"
+        else:
+            return False
+        get_logger("launch_ros.actions.lifecycle_node").warning(
+            f"Abandoning wait for the '{self._client.srv_name}' {what}, due to {why}.")
+        return True

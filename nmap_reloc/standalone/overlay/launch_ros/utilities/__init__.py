@@ -46,11 +46,9 @@ def executable_command(package: str | None, executable: str) -> list[str]:
 
 
 def _console_scripts(package: str) -> set[str]:
-    try:
-        entries = metadata.distribution(package).entry_points
-    except metadata.PackageNotFoundError:
-        return set()
-    return {entry.name for entry in entries if entry.group == "console_scripts"}
+    # All of that name: beside what is installed, a checkout may hold what an old build left.
+    return {entry.name for found in metadata.distributions(name=package)
+            for entry in found.entry_points if entry.group == "console_scripts"}
 
 
 def _libexec(package: str) -> str:
