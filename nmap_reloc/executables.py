@@ -7,18 +7,19 @@ import importlib
 from nmap_reloc import standalone
 
 
-def _main(node: str) -> None:
+def _main(node: str) -> int:
+    """The exit code of the node's main()."""
     standalone.enable()  # before the node's imports; does nothing where the real rclpy is
-    importlib.import_module(f"nmap_reloc.nodes.{node}").main()
+    return int(importlib.import_module(f"nmap_reloc.nodes.{node}").main())
 
 
-def reloc_node() -> None:
-    _main("reloc_node")
+def reloc_node() -> int:
+    return _main("reloc_node")
 
 
-def tile_manager_node() -> None:
-    _main("tile_manager_node")
+def tile_manager_node() -> int:
+    return _main("tile_manager_node")
 
 
-def evaluation_node() -> None:
-    _main("evaluation_node")
+def evaluation_node() -> int:
+    return _main("evaluation_node")

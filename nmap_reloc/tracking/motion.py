@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from nmap_reloc.geometry import Rigid, angle_degrees, covariance_of_attached, pose_error
+from nmap_reloc.geometry import (
+    Rigid,
+    angle_degrees,
+    covariance_of_attached,
+    pose_error,
+    rotation_from_vector,
+)
 from nmap_reloc.tracking.options import TrackerOptions
 
 Matrix = npt.NDArray[np.float64]
@@ -56,3 +62,18 @@ def disagreement(earlier: Fix, later: Fix, options: TrackerOptions) -> str | Non
         return None
     turned = angle_degrees(later.map_from_base, predicted)
     return f"{np.linalg.norm(error[:3]):.3g} m and {turned:.1f} deg off what motion predicts"
+
+
+def fuse(predicted: Rigid, covariance: Matrix, fix: Fix) -> Fix:
+    """The fix, improved by where motion leads: a Kalman update in the tangent of `pose_error`.
+
+    covariance [6 x 6]: of the prediction. A weak fix (few inliers, all far away) moves the pose
+    little.
+    """
+    gain = np.linalg.solve((covariance + fix.covariance).T, covariance.T).T
+    step = gain @ pose_error(fix.map_from_base, predicted)
+    pose = Rigid(rotation_from_vector(step[3:]) @ predicted.rotation,
+                 predicted.translation + step[:3])
+    rest = np.eye(6) - gain  # Joseph's form stays positive
+    updated = rest @ covariance @ rest.T + gain @ fix.covariance @ gain.T
+    return replace(fix, map_from_base=pose, covariance=updated)

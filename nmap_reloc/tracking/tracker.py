@@ -7,7 +7,7 @@ from enum import Enum
 
 from nmap_reloc.gate import largest_sigma
 from nmap_reloc.geometry import Rigid, covariance_of_attached
-from nmap_reloc.tracking.motion import Fix, Matrix, carry, disagreement
+from nmap_reloc.tracking.motion import Fix, Matrix, carry, disagreement, fuse
 from nmap_reloc.tracking.options import TrackerOptions
 from nmap_reloc.types import Estimate, PosePrior
 
@@ -112,7 +112,8 @@ class Tracker:
         contradiction = (None if self._last is None
                          else disagreement(self._last, fix, self.options))
         if self._last is not None and contradiction is None:
-            return self._believe(fix, jumped=False)
+            predicted = carry(self._last, stamp, odom_from_base, self.options)
+            return self._believe(fuse(*predicted, fix), jumped=False)
         self._confirm(fix)
         if len(self._rivals) >= self.options.confirm_fixes:
             return self._believe(fix, jumped=self._last is not None)

