@@ -13,9 +13,13 @@ import pytest
 
 pytest.importorskip("rosbags")
 
+from nmap_reloc import standalone
 from nmap_reloc.errors import NmapError
 from nmap_reloc.standalone import messages, typestore
 from nmap_reloc.standalone.fields import NUMBERS, Field, fields_of
+
+if not standalone.enable():
+    pytest.skip("ROS 2's own message packages are in use", allow_module_level=True)
 
 PACKAGES = (
     "builtin_interfaces", "std_msgs", "std_srvs", "sensor_msgs", "geometry_msgs", "nav_msgs",
