@@ -9,6 +9,7 @@ from pathlib import Path
 from launch.actions import DeclareLaunchArgument, EmitEvent, OpaqueFunction, RegisterEventHandler
 from launch.conditions import IfCondition
 from launch.events import matches_action
+from launch.events.process import ShutdownProcess
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import LifecycleNode, Node
 from launch_ros.event_handlers import OnStateTransition
@@ -73,15 +74,17 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         "map": ParameterValue(LaunchConfiguration("map"), value_type=str),
         "use_sim_time": ParameterValue(LaunchConfiguration("use_sim_time"), value_type=bool),
     }
-    localizer = Node(
-        package=PACKAGE, executable="reloc_node", name="reloc_node",
-        parameters=[params_file, {**always, "tiles": "managed", **asked_for(context)}],
-        remappings=camera(context), **common)
     tile_manager = LifecycleNode(
         package=PACKAGE, executable="tile_manager_node", name="tile_manager",
         parameters=[params_file, always],
         remappings=[(name, f"reloc_node/{name}")
                     for name in ("pose", "loaded_tiles", "tile_candidates")], **common)
+    # Alone the tile manager has nothing to do; others that were launched beside go on.
+    stop = EmitEvent(event=ShutdownProcess(process_matcher=matches_action(tile_manager)))
+    localizer = Node(
+        package=PACKAGE, executable="reloc_node", name="reloc_node",
+        parameters=[params_file, {**always, "tiles": "managed", **asked_for(context)}],
+        remappings=camera(context), on_exit=[stop], **common)
     if LaunchConfiguration("autostart").perform(context) == "true":
         return [*activation(tile_manager), localizer, tile_manager, configuration(tile_manager)]
     return [localizer, tile_manager]

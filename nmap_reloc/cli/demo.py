@@ -2,100 +2,128 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
 
-if TYPE_CHECKING:
-    from rich.table import Table
+from nmap_reloc.errors import NmapError
 
-    from nmap_reloc.evaluation.evaluate import Evaluation
+if TYPE_CHECKING:
+    from nmap_reloc.evaluation.drive import Drive
+    from nmap_reloc.mapping.sources.base import Source
     from nmap_reloc.types import Image
+
+TRUTH = "/ground_truth/pose"
+KIDNAP = 28.0  # seconds into the query drive
+# Small tiles and a short reach, so that a short drive has something to swap.
+TILE = 8.0
+PARAMETERS = """/**/tile_manager:
+  ros__parameters:
+    radius: 5.0
+    hysteresis: 2.0
+    update_period: 0.2
+"""
 
 
 def demo(
     scene: Annotated[Path | None, typer.Argument(
-        help="Images with poses and a map/query split; default: a simulated world.")] = None,
+        help="Photographs with poses and a map/query split, played as a camera; default: a "
+             "simulated place of rooms and a lane.")] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the results.")] =
         Path("demo"),
-    world: Annotated[str, typer.Option(help="What to simulate: rooms or lane.")] = "rooms",
-    seed: Annotated[int, typer.Option(help="Which of the simulated worlds.")] = 0,
-    map_views: Annotated[int, typer.Option(min=10, help="Simulated views to map.")] = 50,
-    query_views: Annotated[int, typer.Option(min=1, help="Simulated views to localize.")] = 20,
+    seed: Annotated[int, typer.Option(help="Which of the simulated places.")] = 0,
+    rate: Annotated[float, typer.Option(min=0.1, help="Images per second of the query drive.")] =
+        5.0,
     features: Annotated[str, typer.Option(help="learned or sift.")] = "learned",
     representation: Annotated[str, typer.Option(help="How the map is stored.")] = "neumap",
-    keypoints: Annotated[int, typer.Option(min=16, help="Keypoints per image, at most.")] = 1024,
-    backend: Annotated[str, typer.Option(help="What runs the networks.")] = "auto",
+    keypoints: Annotated[int, typer.Option(min=64, help="Keypoints per image, at most.")] = 1024,
 ) -> None:
-    """Build a small map, localize other views in it and show how well that went.
+    """Map a place, drive through it with the nodes running, and show how well that went.
 
-    Writes OUTPUT/site (the map), OUTPUT/evaluation.json, OUTPUT/evaluation.html and
-    OUTPUT/demo.jpg; a rerun takes up what is there.
+    Writes OUTPUT/drives (ROS 2 bags), OUTPUT/site (the map), OUTPUT/evaluation.json,
+    OUTPUT/evaluation.html and OUTPUT/demo.jpg. What is there from an earlier run is used again.
     """
     from rich.console import Console
 
-    from nmap_reloc.cli.evaluate import choose
-    from nmap_reloc.evaluation.evaluate import camera_centres, evaluate
+    from nmap_reloc.evaluation import text
+    from nmap_reloc.evaluation.console import drive_summary
     from nmap_reloc.evaluation.pictures import write_jpeg
-    from nmap_reloc.evaluation.results import write_evaluation
+    from nmap_reloc.evaluation.results import write_drive
     from nmap_reloc.features import open_extractor
-    from nmap_reloc.localizer import Localizer, LocalizerOptions
-    from nmap_reloc.mapping.build import build_site
-    from nmap_reloc.mapping.sources import open_source
+    from nmap_reloc.mapping.build import BuildOptions, build_site
     from nmap_reloc.mapping.triangulate import build_landmarks
 
-    extractor = open_extractor(features, keypoints=keypoints, backend=backend)
-    if scene is None:
-        from nmap_reloc.simulation.dataset import simulate
-
-        scene = simulate(output / "scene", seed, map_views, query_views, world=world)
-    source = open_source(scene)
-    queries = choose(source, None)
+    output.mkdir(parents=True, exist_ok=True)
+    source, query = drives(scene, output / "drives", seed, rate)
+    extractor = open_extractor(features, keypoints=keypoints)
     landmarks = build_landmarks(source, extractor, output / "work")
-    site = build_site(landmarks, output / "site", representation)
-    localizer = Localizer.open(site.path, backend, LocalizerOptions(keypoints=keypoints))
-    evaluation = evaluate(localizer, queries, centres=camera_centres(source.images),
-                          bytes_by_part=site.bytes_by_part())
-    files = write_evaluation(output, evaluation, scene.resolve().name, representation)
-    Console().print(table(evaluation, landmarks.observation_bytes()))
+    site = build_site(landmarks, output / "site", representation,
+                      options=BuildOptions(tile=TILE if source.unit == "metre" else None))
+    drive = localize_live(site.path, query, output, keypoints)
+    files = write_drive(output, drive, query.name, representation)
     picture = output / "demo.jpg"
-    write_jpeg(picture, mosaic(evaluation))
+    write_jpeg(picture, mosaic(site.path, query))
+    uncompressed = landmarks.observation_bytes()
+    Console().print(drive_summary(drive, f"{len(site.manifest.tiles)} tiles of "
+                                  f"{text.size(site.bytes())} in all, 1/"
+                                  f"{uncompressed / site.bytes():.0f} of the uncompressed map"))
     print(site.path, *files, picture, sep="\n")
 
 
-def mosaic(evaluation: Evaluation) -> Image:
-    """RGB: four queries side by side with what was matched in them, inliers as green rings."""
-    from nmap_reloc.evaluation.pictures import draw_matches
+def drives(scene: Path | None, folder: Path, seed: int, rate: float) -> tuple[Source, Path]:
+    """What is mapped, and the recording of the query drive."""
+    from nmap_reloc.mapping.sources import open_source
 
-    step = max(1, len(evaluation.queries) // 4)
-    shown = [draw_matches(query.image.read(), query, width=400)
-             for query in evaluation.queries[::step][:4]]
+    if scene is not None:
+        from nmap_reloc.simulation.scene_bag import bag_from_scene
+
+        return open_source(scene), bag_from_scene(scene, folder / "query", rate, seed=seed)
+    from nmap_reloc.simulation.drives import simulate_drives
+
+    made = simulate_drives(folder, seed=seed, rate=rate, kidnap=KIDNAP)
+    return open_source(made["map"], kind="bag", poses=TRUTH), made["query"]
+
+
+def localize_live(site: Path, query: Path, output: Path, keypoints: int) -> Drive:
+    """Both nodes in processes of their own, the bag played to them over DDS, the answers scored.
+
+    NmapError: the launch failed or no pose came out of it.
+    """
+    from nmap_reloc.evaluation.evaluate_bag import BagOrder, evaluate_bag
+
+    parameters, trajectory = output / "demo.yaml", output / "trajectory.tum"
+    parameters.write_text(f"{PARAMETERS}/**/reloc_node:\n  ros__parameters:\n"
+                          f"    keypoints: {keypoints}\n", encoding="utf-8")
+    for old in (trajectory, output / "online.json"):
+        old.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "nmap_reloc.cli.main", "launch", "replay.launch.py",
+               f"bag:={query.resolve()}", f"map:={site.resolve()}",
+               f"output:={output.resolve()}", "compressed:=true",
+               f"params_file:={parameters.resolve()}"]
+    # Two processors: a pool of threads in each library would only take turns.
+    ended = subprocess.run(command, env={"OMP_NUM_THREADS": "1", **os.environ}, check=False)
+    if not trajectory.is_file():
+        raise NmapError(f"{trajectory}: the nodes wrote no pose (exit status {ended.returncode}); "
+                        "read what they printed above")
+    return evaluate_bag(site, query, BagOrder(poses=TRUTH, parameters=parameters,
+                                              trajectory=trajectory))
+
+
+def mosaic(site: Path, query: Path) -> Image:
+    """RGB: four images of the drive side by side with what was matched in them, inliers green."""
+    from nmap_reloc.evaluation.evaluate import camera_centres, evaluate
+    from nmap_reloc.evaluation.pictures import draw_matches
+    from nmap_reloc.localizer import Localizer
+    from nmap_reloc.mapping.sources import open_source
+
+    source = open_source(query, kind="bag", poses=TRUTH)
+    images = source.images[::max(1, len(source.images) // 4)][:4]
+    evaluation = evaluate(Localizer.open(site), images, centres=camera_centres(source.images))
+    shown = [draw_matches(found.image.read(), found, width=400) for found in evaluation.queries]
     height = min(len(picture) for picture in shown)
     return np.hstack([picture[:height] for picture in shown])
-
-
-def table(evaluation: Evaluation, uncompressed: int) -> Table:
-    """The demo's answer in a few rows; ``uncompressed``: bytes of the classical map."""
-    from rich.table import Table
-
-    from nmap_reloc.evaluation import metrics, text
-
-    translation, rotation = evaluation.errors()
-    recall, total = evaluation.recall(), evaluation.latency_ms()["total"]
-    rows = Table(show_header=False, pad_edge=False)
-    rows.add_column(style="dim")
-    rows.add_column(justify="right")
-    rows.add_row("localized", f"{evaluation.localized} of {len(evaluation.queries)}")
-    median = text.length(metrics.median(translation), evaluation.unit, evaluation.span)
-    rows.add_row("median error", f"{median}, {text.degrees(metrics.median(rotation))}")
-    for threshold in metrics.THRESHOLDS:
-        if recall[threshold.key] is not None:
-            rows.add_row(f"within {threshold.label}", text.percent(recall[threshold.key]))
-    rows.add_row("map", f"{text.size(evaluation.map_bytes)}, 1/"
-                        f"{uncompressed / max(evaluation.map_bytes, 1):.0f} of "
-                        f"{text.size(uncompressed)} uncompressed")
-    rows.add_row("per query", f"{text.milliseconds(total['p50'])} "
-                              f"(p95 {text.milliseconds(total['p95'])})")
-    return rows

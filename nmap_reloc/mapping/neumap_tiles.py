@@ -101,7 +101,9 @@ class NeumapMaker:
             kept = kept[:int(len(kept) * 0.98)]  # ranked: the least useful are last
 
     def _cut(self, coded: CodedVoxels) -> list[Piece]:
-        parts = partition(coded.cells, coded.side, ground_axes(self._landmarks), self._tile)
+        counts = np.bincount(coded.voxels, minlength=len(coded.cells))
+        parts = partition(coded.cells, coded.side, ground_axes(self._landmarks), self._tile,
+                          counts)
         many = len(coded.cells) > LocalizerOptions().most_voxels
         pieces = []
         for part in parts:
@@ -112,7 +114,8 @@ class NeumapMaker:
                 share = self._budget * RETRIEVAL_SHARE * len(mine.codes) / len(coded.codes)
                 tile.arrays.update(RetrievalIndex.encode(
                     *self._views(mine), len(mine.cells), max(256, int(share))))
-            pieces.append(Piece(tile, mine.positions, part.neighbours))
+            # Strays would blow up the box by which a robot chooses its tiles.
+            pieces.append(Piece(tile, mine.positions[part.own[mine.voxels]], part.neighbours))
         return pieces
 
     def _position_bits(self, side: float) -> int:

@@ -20,7 +20,7 @@ SECOND = 1_000_000_000  # ns
 TICK = SECOND // 50  # between two transforms of odometry
 _SETTLED = 1.0  # seconds from the start, before which nobody is kidnapped
 _LEFT = 8.0  # seconds at least that a kidnapped robot still drives
-_AWAY = 3.0  # metres at least that it is carried
+_AWAY = 6.0  # metres that it is carried at least: into the next room or the lane
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Motion:
 def drive(route: Route, rate: float, rng: np.random.Generator, kidnap: float | None = None
           ) -> Motion:
     """The route driven with ``rate`` pictures per second. kidnap: seconds from the start at which
-    the robot is carried to a distant part of the rest of its route, unnoticed by odometry.
+    the robot is carried on to a later part of its route, unnoticed by odometry.
 
     NmapError: there is no such part, or the route is too short.
     """
@@ -86,20 +86,19 @@ def _check_rate(rate: float) -> None:
 
 
 def _carried(route: Route, kidnap: float) -> float:
-    """When, on its route, the robot would have come to where it is carried: the place that is
-    furthest from where it is taken away."""
+    """When, on its route, the robot would have come to where it is carried: the first place that
+    is far enough from where it is taken away."""
     latest = route.duration - _LEFT
     if not _SETTLED <= kidnap < latest:
         raise NmapError(f"kidnap {kidnap:g}: the drive takes {route.duration:.0f} s; choose from "
                         f"{_SETTLED:g} to {latest:.0f}")
     later = np.arange(kidnap, latest, 0.1)
     places = route.at(later)[0]
-    away = np.linalg.norm(places - places[0], axis=1)
-    best = int(np.argmax(away))
-    if away[best] < _AWAY:
+    far = np.flatnonzero(np.linalg.norm(places - places[0], axis=1) >= _AWAY)
+    if not len(far):
         raise NmapError(f"kidnap {kidnap:g}: the rest of the drive stays within {_AWAY:g} m; "
                         "choose an earlier time")
-    return float(later[best])
+    return float(later[far[0]])
 
 
 def shown(poses: Sequence[Rigid], rate: float, robot: Robot, rng: np.random.Generator) -> Motion:
@@ -118,6 +117,8 @@ def shown(poses: Sequence[Rigid], rate: float, robot: Robot, rng: np.random.Gene
         share = (stamp - int(shots[k])) / max(1, int(shots[after] - shots[k]))
         whole.append(between(poses[k], poses[after], min(share, 1.0)))
     images = np.searchsorted(stamps, shots)
+    for k, pose in zip(images.tolist(), poses):  # exactly, not by interpolation
+        whole[k] = pose
     steps = [earlier.inverse() @ later for earlier, later in pairwise(whole)]
     return Motion(robot, stamps, whole, measured(steps, robot.planar, rng),
                   np.searchsorted(stamps, ticks), images, images)

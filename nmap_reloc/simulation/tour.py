@@ -33,10 +33,10 @@ class _Place:
     left: float
     right: float
 
-    def around(self, start: float, end: float) -> Points:
+    def around(self, start: float, end: float, radius: float = _TURN) -> Points:
         """Around the table from one angle to another, degrees from +x towards +y."""
         angles = np.radians(np.linspace(start, end, max(2, round(abs(end - start) / 30) + 1)))
-        return [(self.x + _TURN * float(np.cos(a)), self.y + _TURN * float(np.sin(a)))
+        return [(self.x + radius * float(np.cos(a)), self.y + radius * float(np.sin(a)))
                 for a in angles]
 
     def to_left(self) -> Points:
@@ -60,48 +60,58 @@ def routes(plan: list[Room], front: float) -> dict[str, Doubles]:
     first, last = plan[0].door, plan[-1].door
     assert first is not None and last is not None
     end = plan[-1].x + plan[-1].width
-    return {"map": np.array(_mapping(places, front, last, end)),
+    return {"map": np.array(_mapping(places, front, first, last, end)),
             "query": np.array(_asking(places, front, first, last, end))}
 
 
-def _mapping(places: list[_Place], front: float, door: float, end: float) -> Points:
-    """Around every table, out by the last room's door, up and down the lane and back through all
-    rooms by their far side."""
-    way = places[0].around(-10, 300) + places[0].to_right()
+def _mapping(places: list[_Place], front: float, entry: float, door: float, end: float) -> Points:
+    """In by the first room's door, around every table, out by the last door, down and up the lane
+    and back through all rooms by their far side."""
+    way = [*_along(entry + 4.5, entry + 2.5, -1.0), *_enter(front, entry, -0.5)]
+    way += places[0].around(290, 675) + places[0].to_right()
     for place in places[1:-1]:
-        way += place.from_left() + place.around(235, 670) + place.to_right()
+        way += place.from_left() + place.around(235, 675) + place.to_right()
     last = places[-1]
-    way += last.from_left() + last.around(235, 630) + _leave(last, front, door)
-    way += [(door - 0.7, 2.2), (door - 2.2, 1.45), *((x, 1.3) for x in _between(door - 4, 1.2)),
-            (0.0, 1.0), (-0.6, 0.0), (0.0, -1.05)]
-    way += [*((x, -1.3) for x in _between(1.4, end - 1.4)), (end, -1.0), (end + 0.6, 0.0),
-            (end - 0.1, 1.0), (door + 1.1, 1.4), (door + 0.25, 2.3), (door, front - 0.9),
-            (door, front), (door, front + 0.9)]
+    way += last.from_left() + last.around(235, 630) + _leave(front, door)
+    way += [(door - 0.7, 2.2), (door - 2.2, 1.45), *_along(door - 4, 1.2, 1.35), (0.0, 1.0),
+            (-0.6, 0.0), (0.0, -1.05)]
+    way += [*_along(1.4, end - 1.4, -1.3), (end, -1.0), (end + 0.6, 0.0), (end - 0.1, 1.0),
+            (door + 1.1, 1.4), (door + 0.25, 2.3), (door, front - 0.9), (door, front),
+            (door, front + 0.9)]
     way += last.around(0, 150) + last.to_left()
     for place in reversed(places[1:-1]):
         way += place.from_right() + place.around(30, 150) + place.to_left()
-    return way + places[0].from_right() + places[0].around(30, 240)
+    return way + places[0].from_right() + places[0].around(30, 150)
 
 
 def _asking(places: list[_Place], front: float, entry: float, door: float, end: float) -> Points:
-    """Down the lane, in by the first door, the other way round the tables, out and down again."""
-    way = [*((x, -0.7) for x in _between(end - 2.5, entry + 3.2)), (entry + 1.5, -0.2),
-           (entry + 0.4, 1.1), (entry, front - 1.6), (entry, front), (entry, front + 0.9)]
-    way += places[0].around(180, 20) + places[0].to_right()
+    """Down the lane, in by the first door, around the tables more closely and in the middle rooms
+    the other way round, out by the last door and down the lane again."""
+    near = _TURN - 0.15
+    way = [*_along(end - 3.5, entry + 3.0, -0.6), *_enter(front, entry, -0.1)]
+    way += places[0].around(290, 320, near) + places[0].to_right()
     for place in places[1:-1]:
-        way += place.from_left() + place.around(150, -330) + place.to_right()
+        way += place.from_left() + place.around(150, -330, near) + place.to_right()
     last = places[-1]
-    way += last.from_left() + last.around(235, 630) + _leave(last, front, door)
-    return way + [(door - 0.6, 2.0), (door - 1.8, 0.9), *((x, 0.6) for x in
-                                                         _between(door - 3.5, 4.0))]
+    way += last.from_left() + last.around(235, 630, near) + _leave(front, door)
+    return way + [(door - 0.6, 2.0), (door - 1.8, 0.9), *_along(door - 3.5, 3.0, 0.5)]
 
 
-def _leave(room: _Place, front: float, door: float) -> Points:
+def _enter(front: float, door: float, y: float) -> Points:
+    """From the lane, driving towards -x at ``y``, through a door and to the near side of the
+    room's table."""
+    return [(door + 1.5, y), (door + 0.4, 1.1), (door, front - 1.6), (door, front),
+            (door + 0.05, front + 0.6), (door + 0.5, front + 1.2)]
+
+
+def _leave(front: float, door: float) -> Points:
     """From the near side of a room's table through the door to the lane."""
     return [(door - 0.45, front + 1.3), (door - 0.05, front + 0.75), (door, front - 0.1),
             (door, front - 1.0)]
 
 
-def _between(start: float, end: float) -> list[float]:
-    """Every two metres or so, without ``end``."""
-    return np.linspace(start, end, max(2, round(abs(end - start) / 2) + 1)).tolist()
+def _along(start: float, end: float, y: float) -> Points:
+    """Down the lane, a point every two metres or so, swaying a little."""
+    count = max(2, round(abs(end - start) / 2) + 1)
+    sway = 0.15 * np.sin(np.arange(count) * 2.2)
+    return list(zip(np.linspace(start, end, count).tolist(), (y + sway).tolist()))

@@ -81,3 +81,15 @@ def test_cut_keeps_each_code_with_its_voxel() -> None:
 def test_the_ground_is_where_cameras_travel() -> None:
     landmarks: Landmarks = world()  # along x, a little along y, not along z
     assert ground_axes(landmarks) == (0, 1)
+
+
+def test_strays_go_with_the_nearest_tile_that_has_enough() -> None:
+    cells = np.array([[0, 0, 0], [1, 0, 0], [40, 0, 0], [41, 0, 0], [50, 3, 0], [900, 7, 2]],
+                     np.int32)
+    codes = np.array([50, 30, 40, 40, 3, 2])
+    parts = partition(cells, 1.0, (0, 1), 10.0, codes)
+    assert [part.voxels.tolist() for part in parts] == [[0, 1], [2, 3, 4, 5]]
+    assert parts[1].own.tolist() == [True, True, False, False]
+    assert sum(len(part.voxels) for part in parts) == len(cells)
+    # Where no tile has enough, all stay where they are.
+    assert len(partition(cells, 1.0, (0, 1), 10.0, codes // 10)) == 4

@@ -55,8 +55,8 @@ def open_bag(path: Path) -> Iterator[Bag]:
 
     if not path.exists():
         raise NmapError(f"{path}: no such file or folder; name a recording")
-    reader = Reader(path)
     try:
+        reader = Reader(path)
         reader.open()
     except Exception as problem:  # rosbags raises whatever the bytes provoke
         raise _damaged(path, problem) from None

@@ -14,7 +14,7 @@ from rclpy.executors import ExternalShutdownException
 
 from nmap_reloc.errors import NmapError
 
-DISCOVERY = 5.0  # s; how long something that is asked for by name is waited for
+DISCOVERY = 3.0  # s; how long something that is asked for by name is waited for
 SETTLED = 0.5  # s without anything new: all that is there has been discovered
 LEAST = 1.0  # s; nothing is heard of for this long on a loaded machine
 
