@@ -8,6 +8,7 @@ Writes OUTPUT/trajectory.tum and OUTPUT/online.json when the bag has ended.
 
 import shutil
 import sys
+from collections.abc import Callable
 
 from launch.actions import (
     DeclareLaunchArgument,
@@ -19,13 +20,14 @@ from launch.actions import (
     TimerAction,
 )
 from launch.event_handlers import OnProcessExit
+from launch.events.process import ProcessExited
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
-from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from launch import Action, LaunchContext, LaunchDescription, LaunchDescriptionEntity
 
 PACKAGE = "nmap_reloc"
 CLOCK = 100  # Hz of /clock
@@ -68,7 +70,7 @@ def evaluation() -> Node:
         parameters=[{"output": text("output"), "bag": text("bag"),
                      "ground_truth": text("ground_truth"), "use_sim_time": True}],
         remappings=[(name, f"reloc_node/{name}") for name in ("pose", "state", "loaded_tiles")],
-        on_exit=[Shutdown(reason="the evaluation has ended")])
+        on_exit=unless_ending(Shutdown(reason="the evaluation has ended")))
 
 
 def play(context: LaunchContext) -> list[LaunchDescriptionEntity]:
@@ -76,7 +78,17 @@ def play(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     player = ExecuteProcess(cmd=command(context), name="player", output="screen")
     end = TimerAction(period=LaunchConfiguration("grace"),
                       actions=[Shutdown(reason="the bag has ended")])
-    return [RegisterEventHandler(OnProcessExit(target_action=player, on_exit=[end])), player]
+    return [RegisterEventHandler(OnProcessExit(target_action=player,
+                                               on_exit=unless_ending(end))), player]
+
+
+def unless_ending(action: Action) -> Callable[..., list[Action] | None]:
+    """What is done at a process's exit; nothing when all are being ended: launch_ros fails at a
+    second Shutdown."""
+    def chosen(event: ProcessExited, context: LaunchContext) -> list[Action] | None:
+        return None if context.is_shutdown else [action]
+
+    return chosen
 
 
 def command(context: LaunchContext) -> list[str]:

@@ -48,6 +48,12 @@ class Rigid:
         return np.asarray(points, np.float64) @ self.rotation.T + self.translation
 
 
+def span_of(points: npt.ArrayLike) -> float:
+    """points [N x 3] -> length of the diagonal of the box around them; 0 without points."""
+    points = np.asarray(points, np.float64).reshape(-1, 3)
+    return float(np.linalg.norm(np.ptp(points, axis=0))) if len(points) else 0.0
+
+
 def angle_degrees(a: Rigid, b: Rigid) -> float:
     """The angle of the rotation between two transforms, in degrees."""
     # atan2 of the skew and trace parts: exact for tiny angles, where arccos is not.

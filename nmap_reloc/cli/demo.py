@@ -50,7 +50,7 @@ def demo(
     """
     from rich.console import Console
 
-    from nmap_reloc.evaluation import text
+    from nmap_reloc import text
     from nmap_reloc.evaluation.console import drive_summary
     from nmap_reloc.evaluation.pictures import write_jpeg
     from nmap_reloc.evaluation.results import write_drive
@@ -86,7 +86,14 @@ def drives(scene: Path | None, folder: Path, seed: int, rate: float) -> tuple[So
     from nmap_reloc.simulation.drives import simulate_drives
 
     made = simulate_drives(folder, seed=seed, rate=rate, kidnap=KIDNAP)
-    return open_source(made["map"], kind="bag", poses=TRUTH), made["query"]
+    return recording(made["map"]), made["query"]
+
+
+def recording(bag: Path) -> Source:
+    """A bag of ours, with its true poses."""
+    from nmap_reloc.mapping.sources import open_source
+
+    return open_source(bag, kind="bag", poses=TRUTH, pose_frame="base_link")
 
 
 def localize_live(site: Path, query: Path, output: Path, keypoints: int) -> Drive:
@@ -119,9 +126,8 @@ def mosaic(site: Path, query: Path) -> Image:
     from nmap_reloc.evaluation.evaluate import camera_centres, evaluate
     from nmap_reloc.evaluation.pictures import draw_matches
     from nmap_reloc.localizer import Localizer
-    from nmap_reloc.mapping.sources import open_source
 
-    source = open_source(query, kind="bag", poses=TRUTH)
+    source = recording(query)
     images = source.images[::max(1, len(source.images) // 4)][:4]
     evaluation = evaluate(Localizer.open(site), images, centres=camera_centres(source.images))
     shown = [draw_matches(found.image.read(), found, width=400) for found in evaluation.queries]

@@ -51,12 +51,12 @@ def build(
     from rich.console import Console
 
     from nmap_reloc.evaluation.options import parse_size
-    from nmap_reloc.evaluation.text import size
     from nmap_reloc.features import open_extractor
     from nmap_reloc.mapping.build import BuildOptions, build_site, unchanged
     from nmap_reloc.mapping.sources import open_source
     from nmap_reloc.mapping.triangulate import build_landmarks
     from nmap_reloc.representations import network_name
+    from nmap_reloc.text import size
     from nmap_reloc.weights import find
 
     say = Console(stderr=True)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nmap_reloc import text
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -34,19 +36,6 @@ def info(
     console.print(_tiles(facts))
 
 
-def size(count: float) -> str:
-    """Bytes for people, in units of 1000: ``812 B``, ``39.6 KB``, ``1.2 MB``."""
-    for unit in ("B", "KB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
-
-
-def percent(share: float | None) -> str:
-    return "not measured" if share is None else f"{share:.1%}"
-
-
 def _facts(site: Site) -> dict[str, Any]:
     manifest = site.manifest
     return {
@@ -72,8 +61,8 @@ def _summary(facts: dict[str, Any]) -> Table:
     table.add_column(style="dim")
     table.add_column()
     unit = "metres" if facts["unit"] == "metre" else "arbitrary (known up to scale)"
-    rows = [("size", size(facts["bytes"])),
-            *((f"  {part}", size(count)) for part, count in facts["bytes_by_part"].items()),
+    rows = [("size", text.size(facts["bytes"])),
+            *((f"  {part}", text.size(count)) for part, count in facts["bytes_by_part"].items()),
             ("representation", facts["representation"]), ("features", facts["features"]),
             ("frame", facts["frame"]), ("unit", unit),
             ("extractor weights", facts["extractor_hash"][:12] or "none"),
@@ -81,7 +70,7 @@ def _summary(facts: dict[str, Any]) -> Table:
             ("signed", "yes" if facts["signed"] else "no"),
             *((f"built: {name}", _shown(name, value))
               for name, value in sorted(facts["built"].items())),
-            ("held-out views", f"{size(facts['verification_bytes'])} (not part of the size)"
+            ("held-out views", f"{text.size(facts['verification_bytes'])} (not part of the size)"
              if facts["verification_bytes"] else "none recorded")]
     for name, value in rows:
         table.add_row(escape(name), escape(value))
@@ -90,7 +79,7 @@ def _summary(facts: dict[str, Any]) -> Table:
 
 def _shown(name: str, value: Any) -> str:
     if name == "recall" and isinstance(value, float):
-        return percent(value)
+        return text.percent(value)
     if isinstance(value, dict):
         return ", ".join(f"{key} {item}" for key, item in value.items())
     if isinstance(value, list):
@@ -111,5 +100,5 @@ def _tiles(facts: dict[str, Any], most: int = 20) -> Table:
         low, high = tile["bounds"]
         extent = " x ".join(f"{b - a:.3g}" for a, b in zip(low, high))
         table.add_row(escape(tile["id"]), escape(tile["representation"]), extent,
-                      size(tile["bytes"]), percent(tile["recall"]))
+                      text.size(tile["bytes"]), text.percent(tile["recall"]))
     return table

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nmap_reloc.cli.map_info import percent, size
 from nmap_reloc.errors import NmapError
+from nmap_reloc.text import percent, size
 
 if TYPE_CHECKING:
     from rich.console import Console

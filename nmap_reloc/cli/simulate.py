@@ -36,7 +36,7 @@ def simulate(
     """
     from rich.console import Console
 
-    from nmap_reloc.evaluation import text
+    from nmap_reloc import text
 
     if scene is not None:
         from nmap_reloc.simulation.scene_bag import bag_from_scene

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from nmap_reloc import text
 from nmap_reloc.errors import NmapError
-from nmap_reloc.evaluation import metrics, text
+from nmap_reloc.evaluation import metrics
 from nmap_reloc.evaluation.files import write_text
 from nmap_reloc.evaluation.options import UNCOMPRESSED
 from nmap_reloc.evaluation.rows import Row, pooled_coverage

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from nmap_reloc.evaluation import metrics, text
+from nmap_reloc import text
+from nmap_reloc.evaluation import metrics
 from nmap_reloc.evaluation.drive import Drive
 from nmap_reloc.evaluation.drive_page import figures, length
 from nmap_reloc.evaluation.episodes import kidnaps

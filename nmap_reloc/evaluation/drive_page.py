@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-from nmap_reloc.evaluation import metrics, text
+from nmap_reloc import text
+from nmap_reloc.evaluation import metrics
 from nmap_reloc.evaluation.calibration import CHI2_95
 from nmap_reloc.evaluation.drive import WRONG_DEGREES, Drive
 from nmap_reloc.evaluation.episodes import episodes, first_fix, kidnaps

@@ -11,7 +11,7 @@ import numpy as np
 
 from nmap_reloc.errors import NmapError
 from nmap_reloc.evaluation import metrics
-from nmap_reloc.geometry import Rigid
+from nmap_reloc.geometry import Rigid, span_of
 from nmap_reloc.mapping.sources.base import PosedImage
 from nmap_reloc.progress import track
 from nmap_reloc.types import Camera, Doubles, Estimate, Image, PosePrior
@@ -136,7 +136,7 @@ def evaluate(localizer: Localizes, images: Iterable[PosedImage], *,
         raise NmapError(_nothing_to_ask(images, skipped))
     if centres is None:
         centres = camera_centres(images)
-    return Evaluation(tuple(queries), localizer.unit, metrics.span_of(centres),
+    return Evaluation(tuple(queries), localizer.unit, span_of(centres),
                       localizer.map_bytes, centres, dict(bytes_by_part or {}), skipped)
 
 

@@ -46,12 +46,6 @@ THRESHOLDS = (
 )
 
 
-def span_of(centres: npt.ArrayLike) -> float:
-    """centres [N x 3] of all cameras -> length of the diagonal of the box around them."""
-    points = np.asarray(centres, np.float64).reshape(-1, 3)
-    return float(np.linalg.norm(np.ptp(points, axis=0))) if len(points) else 0.0
-
-
 def pose_errors(estimated: Rigid, true: Rigid) -> tuple[float, float]:
     """Distance of the two camera centres in map units, angle between the rotations in degrees."""
     distance = float(np.linalg.norm(estimated.translation - true.translation))

@@ -23,14 +23,13 @@ from typing import Any
 import numpy as np
 
 from nmap_reloc.errors import NmapError
-from nmap_reloc.evaluation import metrics
 from nmap_reloc.evaluation.drive import LOST, SUSPECT, TRACKING, UNKNOWN, Drive, Instant
 from nmap_reloc.evaluation.evaluate import Evaluation, Query, camera_centres
 from nmap_reloc.evaluation.recording import Frame, Recording
 from nmap_reloc.evaluation.replay import NO_CAMERA, UNKNOWN_TRUTH, query_of
 from nmap_reloc.evaluation.truth import Truth
 from nmap_reloc.gate import largest_sigma
-from nmap_reloc.geometry import Rigid, covariance_of_attached
+from nmap_reloc.geometry import Rigid, covariance_of_attached, span_of
 from nmap_reloc.mapping.sources.base import PosedImage, read_text
 from nmap_reloc.mapping.sources.trajectory import Trajectory, read_tum
 from nmap_reloc.maps.manifest import Manifest
@@ -110,7 +109,7 @@ def _evaluation(recording: Recording, answered: Sequence[tuple[Frame, Instant]],
         else:
             skipped[frame.name] = (UNKNOWN_TRUTH if frame.base_from_camera else NO_CAMERA)
     centres = camera_centres([query.image for query in queries])
-    return Evaluation(tuple(queries), manifest.unit, metrics.span_of(centres), map_bytes, centres,
+    return Evaluation(tuple(queries), manifest.unit, span_of(centres), map_bytes, centres,
                       bytes_by_part, skipped)
 
 

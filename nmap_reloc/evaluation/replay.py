@@ -15,7 +15,7 @@ from nmap_reloc.evaluation.evaluate import Evaluation, Query, camera_centres
 from nmap_reloc.evaluation.recording import Frame, Recording
 from nmap_reloc.evaluation.truth import Truth
 from nmap_reloc.gate import largest_sigma
-from nmap_reloc.geometry import Rigid
+from nmap_reloc.geometry import Rigid, span_of
 from nmap_reloc.localizer import Localizer
 from nmap_reloc.mapping.sources.base import PosedImage
 from nmap_reloc.progress import track
@@ -47,7 +47,7 @@ def replay(localizer: Localizer, recording: Recording, truth: Truth,
     limited = [f"{left} of {len(recording.frames)} images left out by the rate limit of "
                f"{rate_limit:g} Hz"] if rate_limit and left else []
     centres = camera_centres([query.image for query in run.queries])
-    evaluation = Evaluation(tuple(run.queries), localizer.unit, metrics.span_of(centres),
+    evaluation = Evaluation(tuple(run.queries), localizer.unit, span_of(centres),
                             localizer.map_bytes, centres, dict(bytes_by_part or {}), run.skipped)
     return Drive(tuple(run.instants), truth.jumps, evaluation,
                  (*recording.notes, *notes, *limited))

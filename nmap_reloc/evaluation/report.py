@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from html import escape
 
+from nmap_reloc import text
 from nmap_reloc.errors import NmapError
-from nmap_reloc.evaluation import metrics, pictures, plots, text
+from nmap_reloc.evaluation import metrics, pictures, plots
 from nmap_reloc.evaluation.evaluate import Evaluation, Query
 from nmap_reloc.evaluation.page import bar, cards, page, section, table
 

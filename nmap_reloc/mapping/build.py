@@ -12,6 +12,7 @@ import numpy as np
 
 from nmap_reloc import __version__
 from nmap_reloc.errors import NmapError
+from nmap_reloc.geometry import span_of
 from nmap_reloc.localizer import Localizer, LocalizerOptions
 from nmap_reloc.mapping.landmarks import Landmarks
 from nmap_reloc.mapping.partition import Piece
@@ -62,7 +63,8 @@ def build_site(landmarks: Landmarks, site: Path, representation: str = "neumap",
         "" if network is None else content_hash(network, options.weights),
         {"version": __version__, "views": len(landmarks.views), "landmarks": len(landmarks),
          "input": fingerprint_of(landmarks, options)}, ())
-    limits = Limits.usual(landmarks.unit, span(landmarks))
+    centres = [v.map_from_camera.translation for v in (*landmarks.views, *landmarks.held_out)]
+    limits = Limits.usual(landmarks.unit, span_of(centres))
     checks = encode_held_out(landmarks.held_out, limits) if landmarks.held_out else None
     if checks is not None:
         blank = replace(blank, verification=verification_entry(checks))
@@ -115,13 +117,6 @@ def _encode(pieces: Sequence[Piece], blank: Manifest) -> tuple[Manifest, list[by
 def _bytes(manifest: Manifest, encoded: Sequence[bytes]) -> int:
     """What the site will weigh once its manifest has the recall."""
     return len(manifest.to_bytes()) + SELF_CHECK + sum(map(len, encoded))
-
-
-def span(landmarks: Landmarks) -> float:
-    """The diagonal of the box around all camera centres, map units."""
-    centres = np.array([v.map_from_camera.translation
-                        for v in (*landmarks.views, *landmarks.held_out)])
-    return float(np.linalg.norm(np.ptp(centres, axis=0)))
 
 
 def _whole(landmarks: Landmarks, blank: Manifest, budget: int | None) -> list[Piece]:

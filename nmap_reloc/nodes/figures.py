@@ -78,6 +78,7 @@ class RelocFigures:
     generation: int = -1
     swaps: int = 0
     swap_milliseconds: float | None = None
+    handover_milliseconds: float | None = None
     refused_tiles: Mapping[str, str] = field(default_factory=dict)
     last_error: str = ""
     errors: int = 0
@@ -86,7 +87,7 @@ class RelocFigures:
         self._lock = threading.Lock()
         self.images, self.poses, self.bad_images = (self._window() for _ in range(3))
         self.inliers = self._window()
-        self.total = self._window()
+        self.total, self.overhead = self._window(), self._window()
         self.stages: dict[str, Window] = {}
         self.dropped: Counter[str] = Counter()
         self.refusals: Counter[str] = Counter()
@@ -110,13 +111,14 @@ class RelocFigures:
 
     def image_answered(self, milliseconds: Mapping[str, float], total: float,
                        refused_by: str = "") -> None:
-        """milliseconds: per stage; total: from arrival to answer; refused_by: a stage, "" where
-        the pose was accepted."""
+        """milliseconds: per stage; total: from arrival to answer, the stages included;
+        refused_by: a stage, "" where the pose was accepted."""
         for stage, spent in milliseconds.items():
             if stage not in self.stages:
                 self.stages = {**self.stages, stage: self._window()}
             self.stages[stage].add(spent)
         self.total.add(total)
+        self.overhead.add(total - sum(milliseconds.values()))
         if refused_by:
             with self._lock:
                 self.refusals[refused_by] += 1
@@ -143,7 +145,7 @@ class RelocFigures:
         """The parameter diagnostics_window has changed."""
         self.seconds = seconds
         for window in (self.images, self.poses, self.bad_images, self.inliers, self.total,
-                       *self.stages.values()):
+                       self.overhead, *self.stages.values()):
             window.seconds = seconds
 
     @property

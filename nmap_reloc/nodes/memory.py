@@ -8,7 +8,8 @@ from collections.abc import Callable
 from nmap_reloc.geometry import Rigid
 from nmap_reloc.maps.manifest import Manifest
 from nmap_reloc.nodes.described import expanded
-from nmap_reloc.nodes.persistence import PoseFile, RestoreOptions, SavedPose, restore
+from nmap_reloc.nodes.persistence import PoseFile, RestoreOptions, restore
+from nmap_reloc.nodes.pose_file import SavedPose
 from nmap_reloc.nodes.reloc_parameters import RelocParameters
 from nmap_reloc.types import Doubles
 

@@ -57,6 +57,7 @@ class Pipeline:
         self._candidates = node.create_publisher(String, "~/tile_candidates", LATCHED)
         self._proposed: list[str] | None = None
         self._doing = ""  # what an image is refused for, if it is
+        self._free = -math.inf  # when the image before was answered, monotonic seconds
 
     def process(self, frame: Frame) -> None:
         """Never raises what a message can cause: it is counted, said and named."""
@@ -66,6 +67,8 @@ class Pipeline:
             self.figures.image_dropped(self._doing)
             self.figures.failed(error)
             self._log.warning(str(error), throttle_duration_sec=5.0)
+        finally:
+            self._free = time.monotonic()
 
     def _locate(self, frame: Frame) -> None:
         message = frame.message
@@ -84,7 +87,7 @@ class Pipeline:
         self._doing = "localizer"
         step = locate(self.localizer, self.tracker, image, camera, seconds, odom_from_base)
         self.outputs.publish(step, self.tracker, message.header)
-        self._account(step, frame, odom_from_base)
+        self._account(step, frame, time.monotonic(), odom_from_base)
         self._propose(step)
         self.outputs.show(step, self.localizer, self.manifest, image, message.header)
 
@@ -122,10 +125,14 @@ class Pipeline:
         if guess is not None:
             self.tracker.set_pose(seconds, *guess, odom_from_base)
 
-    def _account(self, step: Step, frame: Frame, odom_from_base: Rigid | None) -> None:
+    def _account(self, step: Step, frame: Frame, published: float, odom_from_base: Rigid | None
+                 ) -> None:
+        """published: monotonic seconds."""
         verdict, estimate, figures = step.verdict, step.estimate, self.figures
         refused_by = estimate.refusal.stage if estimate.refusal else "tracker"
-        figures.image_answered(estimate.milliseconds, (time.monotonic() - frame.arrived) * 1e3,
+        waited = max(0.0, self._free - frame.arrived) * 1e3  # while the image before was answered
+        figures.image_answered({"wait": waited, **estimate.milliseconds},
+                               (published - frame.arrived) * 1e3,
                                "" if verdict.accepted else refused_by)
         self.figures.state_is(verdict.state.value, verdict.reason)
         if not verdict.accepted:

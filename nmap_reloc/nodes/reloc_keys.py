@@ -52,10 +52,15 @@ LOCALIZATION = (
         lambda f, p: f.total.percentile(50), "ms"),
     Key("localization", "latency_p95", "The same, of the slowest 5 %.",
         lambda f, p: f.total.percentile(95), "ms", ("latency_warn", "latency_error")),
-    Key("localization", "latency_*_p50", "Per stage: features, activate, decode, solve, judge.",
+    Key("localization", "latency_*_p50", "Per stage: wait (for the image before), "
+        "features, activate, decode, solve, judge.",
         lambda f, p: _percentiles(50, f), "ms"),
     Key("localization", "latency_*_p95", "The same, of the slowest 5 %.",
         lambda f, p: _percentiles(95, f), "ms"),
+    Key("localization", "overhead_p50", "What the node adds to the stages: conversion, TF, "
+        "tracking, publishing; median.", lambda f, p: f.overhead.percentile(50), "ms"),
+    Key("localization", "overhead_p95", "The same, of the slowest 5 %.",
+        lambda f, p: f.overhead.percentile(95), "ms"),
     Key("localization", "refused_by_*", "Images without a pose since the start, by the stage "
         "that refused.", lambda f, p: dict(f.refusals)),
     Key("localization", "jumps", "Poses since the start that contradicted odometry and were "
@@ -98,6 +103,8 @@ MAP = (
     Key("map", "swaps", "Sets put in use since the start.", lambda f, p: f.swaps),
     Key("map", "swap_ms", "Time that the last one took to load, beside the running "
         "localization.", lambda f, p: f.swap_milliseconds, "ms"),
+    Key("map", "handover_ms", "Time of it in which the localizer changed from one set to the "
+        "other: one assignment, without a lock.", lambda f, p: f.handover_milliseconds, "ms"),
     Key("map", "refused_tiles", "Tiles that could not be loaded.",
         lambda f, p: named([name or "the whole set" for name in f.refused_tiles]) or "none",
         judge=lambda f, p: ERROR if f.refused_tiles else OK, error="any"),

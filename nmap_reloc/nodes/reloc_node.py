@@ -189,6 +189,7 @@ class RelocNode(Node):
         figures.swaps += loaded.generation != figures.generation
         figures.generation, figures.map_version = loaded.generation, loaded.map_version
         figures.swap_milliseconds = loaded.milliseconds
+        figures.handover_milliseconds = loaded.handover
         figures.refused_tiles = dict(loaded.refused)
         self._loaded.publish(String(data=loaded.to_json()))
 

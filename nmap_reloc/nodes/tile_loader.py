@@ -49,7 +49,7 @@ class Wanted:
 class Loaded:
     """What is loaded now. refused: (id, reason) of the tiles because of which the last wish was
     not granted, empty when it was; failed: its generation, None likewise. milliseconds: that
-    loading took, not of the swap, which is one assignment."""
+    loading took; handover: milliseconds of the swap itself, which is one assignment."""
 
     generation: int
     map_version: int
@@ -59,6 +59,7 @@ class Loaded:
     refused: tuple[tuple[str, str], ...] = ()
     failed: int | None = None
     milliseconds: float | None = None
+    handover: float | None = None
 
     def to_json(self) -> str:
         """The contents of `~/loaded_tiles`."""
@@ -118,9 +119,9 @@ class TileLoader:
         try:
             tiles, refused = self._read(wanted)
             if not refused:
-                self._swap(tiles)
+                handover = self._swap(tiles)
                 return self._report(wanted.generation, tuple(name for name, _ in wanted.tiles),
-                                    (time.perf_counter() - start) * 1e3)
+                                    (time.perf_counter() - start) * 1e3, handover)
         except NmapError as error:
             refused = [("", str(error))]
         except Exception as error:  # whatever a tile's content did: the old set still localizes
@@ -146,16 +147,21 @@ class TileLoader:
                 refused.append((name, str(error)))
         return tiles, refused
 
-    def _swap(self, tiles: dict[str, Tile]) -> None:
-        # The localizer reads `active` once per image: one assignment is the whole hand-over, and
-        # the old set is freed by whoever lets go of it last.
-        self.localizer.active = self.localizer.load(list(tiles.values()))
+    def _swap(self, tiles: dict[str, Tile]) -> float:
+        """Milliseconds of the hand-over: the localizer reads `active` once per image, so that it
+        is one assignment. The old set is freed after it, by whoever lets go of it last."""
+        new, old = self.localizer.load(list(tiles.values())), self.localizer.active
+        start = time.perf_counter()
+        self.localizer.active = new
+        spent = (time.perf_counter() - start) * 1e3
+        del old
         self._tiles = tiles
+        return spent
 
-    def _report(self, generation: int, tiles: tuple[str, ...], spent: float | None = None
-                ) -> Loaded:
+    def _report(self, generation: int, tiles: tuple[str, ...], spent: float | None = None,
+                handover: float | None = None) -> Loaded:
         active: Any = self.localizer.active
         size = 0 if active is None else active.loaded.nbytes()
         manifest = self.site.manifest
         return Loaded(generation, manifest.map_version, manifest.site_id, tiles, size,
-                      milliseconds=spent)
+                      milliseconds=spent, handover=handover)

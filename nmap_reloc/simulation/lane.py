@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,6 +15,18 @@ from nmap_reloc.simulation.world import Builder, Skin, Station, World
 HALF = 4.2  # from the lane's middle to the facades, metres
 KERB = 2.6
 _FREE = 1.6  # metres to each side of a door
+
+
+@dataclass(frozen=True)
+class Facades:
+    """alike: share of a house's windows that look the same, as real ones do; the others have their
+    own curtains. notices: how many sheets hang on the wall, at least and below."""
+
+    alike: float = 0.5
+    notices: tuple[int, int] = (1, 4)
+
+
+PLAIN = Facades()
 
 
 def build(seed: int, detail: float = 1.0, length: int = 30) -> World:
@@ -31,21 +44,21 @@ def build(seed: int, detail: float = 1.0, length: int = 30) -> World:
     return b.finish("lane", seed, outdoor=True)
 
 
-def row(b: Builder, m: Materials, length: float) -> None:
+def row(b: Builder, m: Materials, length: float, style: Facades = PLAIN) -> None:
     """Houses side by side along local x, at least ``length`` metres of them."""
     x = 0.0
     while x < length:
         width = float(b.rng.uniform(4.5, 7.5))
         with b.at(x, 0.0):
-            house(b, m, width)
+            house(b, m, width, style)
         x += width
 
 
-def ends(b: Builder, m: Materials, length: float) -> None:
+def ends(b: Builder, m: Materials, length: float, style: Facades = PLAIN) -> None:
     """Houses across both ends of the lane, 4 metres beyond 0 and ``length``."""
     for yaw, sx in ((-np.pi / 2, -4.0), (np.pi / 2, length + 4.0)):
         with b.at(sx, -HALF * np.sign(yaw) - 1.5 * np.sign(yaw), 0, yaw):
-            house(b, m, 2 * HALF + 3)
+            house(b, m, 2 * HALF + 3, style)
 
 
 def ground(b: Builder, length: float, kerb: float) -> None:
@@ -58,7 +71,7 @@ def ground(b: Builder, length: float, kerb: float) -> None:
             b.box((x, y0, -0.1), (x + 10, y1, kerb), b.paint(furniture.plain, 2, 1, 60), top=slabs)
 
 
-def house(b: Builder, m: Materials, width: float) -> None:
+def house(b: Builder, m: Materials, width: float, style: Facades = PLAIN) -> None:
     """A facade along local x with windows in rows, a door, a sign, sills and a cornice."""
     floors = int(b.rng.integers(2, 4))
     height = 3.0 * floors + float(b.rng.uniform(0.3, 1.0))
@@ -72,14 +85,13 @@ def house(b: Builder, m: Materials, width: float) -> None:
         skin = b.paint(getattr(textures, kind), width, height, 130, base=tone)
     b.box((0, -4.0, 0), (width, 0, height), m.paint, front=skin)
     b.box((0, -0.1, height - 0.25), (width, 0.22, height), m.paint)
-    _entrance(b, m, width)
+    _entrance(b, m, width, style)
     columns = max(2, int(width / 2.0))
     same = b.paint(openings.glazing, 1.0, 1.4, 200)
     for floor in range(1, floors):
         for c in range(columns):
             x = (c + 0.5) * width / columns
-            # Half of the windows are all alike, as in real facades; half have their own curtains.
-            own = same if b.rng.random() < 0.5 else b.paint(openings.glazing, 1.0, 1.4, 200)
+            own = same if b.rng.random() < style.alike else b.paint(openings.glazing, 1.0, 1.4, 200)
             window(b, m, x, 3.0 * floor + 0.75, own)
             if b.rng.random() < 0.2:
                 _balcony(b, m, x, 3.0 * floor + 0.45)
@@ -99,7 +111,7 @@ def window(b: Builder, m: Materials, x: float, z: float, skin: Skin) -> None:
         b.box((side, 0, z), (side + 0.1, 0.06, z + 1.4), m.paint)
 
 
-def _entrance(b: Builder, m: Materials, width: float) -> None:
+def _entrance(b: Builder, m: Materials, width: float, style: Facades) -> None:
     """Ground floor: a door, and a shop front or more windows beside it."""
     at = float(b.rng.uniform(0.15, 0.35)) * width
     b.box((at - 0.5, 0, 0), (at + 0.5, 0.03, 2.2), m.woods[0],
@@ -121,7 +133,8 @@ def _entrance(b: Builder, m: Materials, width: float) -> None:
         own = b.paint(openings.glazing, 1.0, 1.4, 250)
         for x in np.arange(x0 + 0.6, x1 - 0.5, 1.7).tolist():
             window(b, m, x, 0.9, own)
-    for _ in range(int(b.rng.integers(1, 4))):  # notices on the wall
+            own = own if style.alike else b.paint(openings.glazing, 1.0, 1.4, 250)
+    for _ in range(int(b.rng.integers(*style.notices))):
         x, z = b.rng.uniform((0.3, 1.2), (width - 0.3, 2.2)).tolist()
         w, h = b.rng.uniform(0.25, 0.6, 2).tolist()
         if abs(x - at) > 1.0:

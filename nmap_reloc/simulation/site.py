@@ -18,6 +18,7 @@ from nmap_reloc.simulation.world import Builder, Station, World
 _KERB = 0.012  # metres: a wheel does not notice
 _FRONT = lane.HALF + rooms.GAP  # y of the rooms' front walls
 _EAVES = 3.7
+_HOUSES = lane.Facades(alike=0.0, notices=(5, 9))  # no two places look the same
 
 
 def build(seed: int, detail: float = 1.0, count: int = 3) -> World:
@@ -38,11 +39,11 @@ def build(seed: int, detail: float = 1.0, count: int = 3) -> World:
     with b.at(length, lane.HALF, 0, np.pi):
         _front(b, m, length, [length - door for door in reversed(doors)])
     with b.at(-4, -lane.HALF):
-        lane.row(b, m, length + 7)
+        lane.row(b, m, length + 7, _HOUSES)
     for x in (-0.05, length + 4.0):  # beside the rooms
         with b.at(x, lane.HALF, 0, np.pi):
-            lane.house(b, m, 3.95)
-    lane.ends(b, m, length)
+            lane.house(b, m, 3.95, _HOUSES)
+    lane.ends(b, m, length, _HOUSES)
     lane.street_furniture(b, m, length, _KERB, doors)
     for x in np.linspace(1.5, length - 1.5, 4).tolist():
         b.stations.append(Station((x, 0.0, 1.0), (2.0, 1.4)))

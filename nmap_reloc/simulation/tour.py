@@ -66,7 +66,7 @@ def routes(plan: list[Room], front: float) -> dict[str, Doubles]:
 
 def _mapping(places: list[_Place], front: float, entry: float, door: float, end: float) -> Points:
     """In by the first room's door, around every table, out by the last door, down and up the lane
-    and back through all rooms by their far side."""
+    and back through all rooms, in the middle ones the other way round their tables."""
     way = [*_along(entry + 4.5, entry + 2.5, -1.0), *_enter(front, entry, -0.5)]
     way += places[0].around(290, 675) + places[0].to_right()
     for place in places[1:-1]:
@@ -80,7 +80,7 @@ def _mapping(places: list[_Place], front: float, entry: float, door: float, end:
             (door, front + 0.9)]
     way += last.around(0, 150) + last.to_left()
     for place in reversed(places[1:-1]):
-        way += place.from_right() + place.around(30, 150) + place.to_left()
+        way += place.from_right() + place.around(-50, -500) + place.to_left()
     return way + places[0].from_right() + places[0].around(30, 150)
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from transforms3d.axangles import axangle2mat
 
-from nmap_reloc.evaluation import metrics, text
-from nmap_reloc.geometry import Rigid
+from nmap_reloc import text
+from nmap_reloc.evaluation import metrics
+from nmap_reloc.geometry import Rigid, span_of
 
 INFINITE = float("inf")
 
@@ -47,8 +48,8 @@ def test_median_counts_refused_as_infinite() -> None:
 
 
 def test_span_is_the_diagonal_of_the_box() -> None:
-    assert metrics.span_of([[0, 0, 0], [3, 0, 0], [1, 4, 12]]) == 13.0
-    assert metrics.span_of(np.zeros((0, 3))) == 0.0
+    assert span_of([[0, 0, 0], [3, 0, 0], [1, 4, 12]]) == 13.0
+    assert span_of(np.zeros((0, 3))) == 0.0
 
 
 def test_coverage_of_a_true_covariance_is_95_percent() -> None:

@@ -63,7 +63,7 @@ def test_a_good_drive_is_tracked_and_scored(tmp_path: Path) -> None:
 
 def test_known_errors_give_known_numbers(tmp_path: Path) -> None:
     offsets = dict.fromkeys(range(0, 30, 2), (0.03, 0.04, 0.0))
-    found = score(run(tmp_path, KnownDriver(straight, offsets, sigma=0.02)))
+    found = score(run(tmp_path, KnownDriver(straight, offsets, sigma=1e-4)))
     whole = found["drive"]
     published = 30 - CONFIRM + 1
     assert (found["queries"], found["localized"]) == (30, published)

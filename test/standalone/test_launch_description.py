@@ -54,8 +54,8 @@ def noted(into: dict[str, str], *names: str, **kwargs: Any) -> OpaqueFunction:
     (PythonExpression(["'", LaunchConfiguration("known"), "' == '7'"]), "True"),
     (PythonExpression("floor(2.5)"), "2"),
     (NotSubstitution("true"), "false"),
-    (AndSubstitution("1", NotSubstitution("false")), "true"),
-    (OrSubstitution("0", "False"), "false"),
+    (AndSubstitution("true", NotSubstitution("false")), "true"),
+    (OrSubstitution("false", "false"), "false"),
 ])
 def test_substitutions(substitution: Any, expected: str) -> None:
     context = LaunchContext()

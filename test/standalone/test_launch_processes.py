@@ -128,7 +128,7 @@ def test_a_signal_goes_to_the_process_it_is_for(capfd: pytest.CaptureFixture[str
              "signal.signal(signal.SIGUSR1, lambda *_: (print('got it'), sys.exit(0)))\n" \
              "os.write(1, b'up\\n')\nwhile True: time.sleep(0.05)"
     child = python(script)
-    poke = EmitEvent(event=SignalProcess(signal_number="SIGUSR1",
+    poke = EmitEvent(event=SignalProcess(signal_number=signal.SIGUSR1,
                                          process_matcher=matches_action(child)))
     assert run(RegisterEventHandler(OnProcessIO(
         target_action=child, on_stdout=lambda event: [poke] if b"up" in event.text else None)),

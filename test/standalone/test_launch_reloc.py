@@ -30,6 +30,7 @@ from nmap_reloc.mapping.sources.base import Source
 from nmap_reloc.mapping.triangulate import build_landmarks
 from nmap_reloc.nodes.convert import rigid_from_pose
 from nmap_reloc.simulation.dataset import simulate
+from nmap_reloc.simulation.scene_bag import bag_from_scene
 
 START = 60.0  # s; of two nodes on a loaded machine
 
@@ -156,6 +157,25 @@ def test_arguments_decide_names_topics_and_parameters(site: Path) -> None:
             assert value in said("param", "get", "/robot1/reloc_node", parameter)
         assert said("lifecycle", "get", "/robot1/tile_manager") == "unconfigured [1]\n"
         assert launch.end() == 0
+
+
+def test_a_bag_is_replayed_and_evaluated(site: Path, source: Source, tmp_path: Path) -> None:
+    bag = bag_from_scene(source.path, tmp_path / "bag", rate=1.0, compressed=True)
+    with launched("replay.launch.py", f"map:={site}", f"bag:={bag}", f"output:={tmp_path / 'out'}",
+                  "image:=camera/image_raw", "compressed:=true", "ground_truth:=/truth",
+                  "grace:=1") as launch:
+        assert launch.wait(2 * START) == 0, launch.text
+    assert "(100%)" in launch.text and "Traceback" not in launch.text
+    online = json.loads((tmp_path / "out" / "online.json").read_text())
+    lines = (tmp_path / "out" / "trajectory.tum").read_text().splitlines()
+    assert online["bag"] == str(bag) and online["ground_truth"] == "/truth"
+    assert len(lines) == len(online["poses"]) >= 3
+    for line, entry in zip(lines, online["poses"]):
+        assert abs(float(line.split()[0]) - entry["stamp"]) < 1e-5
+        assert 0 < entry["latency"] < START and len(entry["covariance"]) == 36
+    assert online["states"][0]["state"] == "lost"
+    assert any(entry["state"] == "tracking" for entry in online["states"])
+    assert online["swaps"] >= 1 and online["loaded_tiles"][-1]["tiles"]
 
 
 def said(*words: str) -> str:

@@ -36,8 +36,8 @@ def launch(words: list[str], *, show_arguments: bool, debug: bool, noninteractiv
 
 def _split(words: list[str]) -> tuple[dict[str, str], list[str]]:
     """Arguments, and what stands before them."""
-    given = {}
-    files = []
+    given: dict[str, str] = {}
+    files: list[str] = []
     for word in words:
         name, sign, value = word.partition(":=")
         if not sign and not given and (not files or not files[-1].endswith(".py")):

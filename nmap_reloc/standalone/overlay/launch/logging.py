@@ -94,6 +94,20 @@ class _File(logging.Handler):
             self._file.setFormatter(self.formatter)
         self._file.emit(record)
 
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        super().close()
+
+
+def reset() -> None:
+    """Forget the log folder, level and handlers; the next line makes new ones."""
+    launch_config.__init__()  # type: ignore[misc]
+    base = logging.getLogger(_BASE)
+    for handler in list(base.handlers):
+        base.removeHandler(handler)
+        handler.close()
+
 
 def get_logger(name: str | None = None) -> logging.Logger:
     """A logger of launch itself."""

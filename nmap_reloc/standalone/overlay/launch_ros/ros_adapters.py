@@ -64,7 +64,7 @@ def get_ros_adapter(context: LaunchContext) -> ROSAdapter:
     adapter = ROSAdapter(on_failure=failed)
     context.extend_globals({"ros_adapter": adapter})
     context.register_event_handler(OnShutdown(
-        on_shutdown=lambda event, context: adapter.shutdown()))
+        on_shutdown=lambda event, context: adapter.shutdown(), handle_once=True))
     return adapter
 
 
