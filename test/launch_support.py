@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-import launch.logging
-
 from launch import LaunchDescription, LaunchService
 
 PATIENCE = 60.0  # s; only a failing test waits as long
@@ -14,7 +12,6 @@ PATIENCE = 60.0  # s; only a failing test waits as long
 
 def run(*entities: Any) -> int:
     """Launch them as a script does, until all is over; the launch's exit code."""
-    launch.logging.reset()  # output goes where standard output is now
     service = LaunchService(noninteractive=True)
     service.include_launch_description(LaunchDescription(list(entities)))
     guard = threading.Timer(PATIENCE, service.shutdown)

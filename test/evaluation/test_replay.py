@@ -79,7 +79,8 @@ def test_known_errors_give_known_numbers(tmp_path: Path) -> None:
     assert found["recall"]["0.05m_5deg"] < 1.0
     assert whole["accepted"]["recall"]["0.25m_2deg"] == 1.0
     assert whole["wrong_accepted"]["count"] == 0
-    assert whole["covariance"]["position_95"] == 1.0  # 2.5 sigma, 3 dimensions: 6.25 < 7.81
+    # Fixes so sharp outweigh odometry; those that are off claim to be exact.
+    assert whole["covariance"]["position_95"] == pytest.approx(1 - off / published)
     assert whole["tiles"] == {"loaded_least": 2, "loaded_most": 2, "swaps": None,
                               "voxels_median": 5.0, "voxels_median_tracking": 5.0}
     assert found["latency_ms"]["decode"] == {"p50": 8.0, "p95": 8.0}

@@ -51,3 +51,11 @@ def peer() -> Iterator[Start]:
     for each in started:
         each.process.kill()
         each.process.communicate()
+
+
+@pytest.fixture
+def launch_output() -> None:
+    """What launch says goes where standard output is now, not where it was at the first test."""
+    from launch.logging import reset
+
+    reset()

@@ -35,6 +35,8 @@ from launch_support import run
 
 from launch import LaunchContext, LaunchDescription
 
+pytestmark = pytest.mark.usefixtures("launch_output")
+
 
 def noted(into: dict[str, str], *names: str, **kwargs: Any) -> OpaqueFunction:
     """Writes down launch configurations as they are when it is visited ("-": not set)."""

@@ -31,6 +31,8 @@ from lifecycle_msgs.msg import Transition
 
 from launch import LaunchContext
 
+pytestmark = pytest.mark.usefixtures("launch_output")
+
 REPORTER = """#!{python}
 import json, sys
 from nmap_reloc import standalone
