@@ -10,6 +10,7 @@ import shutil
 import sys
 from collections.abc import Callable
 
+from launch import Action, LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import (
     DeclareLaunchArgument,
     ExecuteProcess,
@@ -26,8 +27,6 @@ from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
-
-from launch import Action, LaunchContext, LaunchDescription, LaunchDescriptionEntity
 
 PACKAGE = "nmap_reloc"
 CLOCK = 100  # Hz of /clock

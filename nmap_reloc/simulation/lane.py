@@ -91,7 +91,8 @@ def house(b: Builder, m: Materials, width: float, style: Facades = PLAIN) -> Non
     for floor in range(1, floors):
         for c in range(columns):
             x = (c + 0.5) * width / columns
-            own = same if b.rng.random() < style.alike else b.paint(openings.glazing, 1.0, 1.4, 200)
+            usual = b.rng.random() < style.alike
+            own = same if usual else b.paint(openings.glazing, 1.0, 1.4, 200)
             window(b, m, x, 3.0 * floor + 0.75, own)
             if b.rng.random() < 0.2:
                 _balcony(b, m, x, 3.0 * floor + 0.45)

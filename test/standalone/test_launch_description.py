@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from launch import LaunchContext, LaunchDescription
 from launch.actions import (
     AppendEnvironmentVariable,
     DeclareLaunchArgument,
@@ -32,8 +33,6 @@ from launch.utilities import perform_substitutions
 from launch_ros.actions import PushRosNamespace
 from launch_ros.substitutions import FindPackageShare
 from launch_support import run
-
-from launch import LaunchContext, LaunchDescription
 
 pytestmark = pytest.mark.usefixtures("launch_output")
 
@@ -217,3 +216,15 @@ def generate_launch_description():
     assert seen == [str(tmp_path)]
     with pytest.raises(Exception, match="launch"):
         ThisLaunchFileDir().perform(LaunchContext())
+
+
+def test_all_that_rviz_shows_moves_into_the_namespace(repository: Path) -> None:
+    import yaml
+    from launch.launch_description_sources import load_python_launch_file_as_module
+
+    text = (repository / "config" / "reloc.rviz").read_text()
+    view = yaml.safe_load(text)["Visualization Manager"]
+    topics = {part["Topic"]["Value"] for part in (*view["Displays"], *view["Tools"])
+              if "Topic" in part}
+    file = load_python_launch_file_as_module(str(repository / "launch" / "reloc.launch.py"))
+    assert topics == {f"/{name}" for name in file.SHOWN}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from launch import LaunchContext
 from launch.actions import (
     EmitEvent,
     GroupAction,
@@ -28,8 +29,6 @@ from launch_ros.events.lifecycle import ChangeState
 from launch_ros.parameter_descriptions import ParameterFile, ParameterValue
 from launch_support import run
 from lifecycle_msgs.msg import Transition
-
-from launch import LaunchContext
 
 pytestmark = pytest.mark.usefixtures("launch_output")
 
@@ -80,8 +79,9 @@ def executable(folder: Path, text: str) -> str:
 
 
 def told(capfd: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    lines = [line for line in capfd.readouterr().out.splitlines() if "TOLD " in line]
-    assert len(lines) == 1
+    said = "".join(capfd.readouterr())
+    lines = [line for line in said.splitlines() if "TOLD " in line]
+    assert len(lines) == 1, said
     return dict(json.loads(lines[0].partition("TOLD ")[2]))
 
 

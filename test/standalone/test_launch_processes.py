@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from launch import LaunchContext
 from launch.actions import (
     EmitEvent,
     ExecuteProcess,
@@ -27,7 +28,6 @@ from launch.events import matches_action
 from launch.events.process import ShutdownProcess, SignalProcess
 from launch_support import run
 
-from launch import LaunchContext
 from nmap_reloc import standalone
 
 pytestmark = pytest.mark.usefixtures("launch_output")

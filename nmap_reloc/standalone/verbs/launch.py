@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+from launch import LaunchDescription, LaunchService
 from launch.actions import IncludeLaunchDescription
 from launch.launch_description_sources import (
     AnyLaunchDescriptionSource,
     get_launch_description_from_any_launch_file,
 )
 
-from launch import LaunchDescription, LaunchService
 from nmap_reloc.errors import NmapError
 
 PACKAGE = "nmap_reloc"

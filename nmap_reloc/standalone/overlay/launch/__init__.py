@@ -1,5 +1,15 @@
 """The part of ROS 2's ``launch`` that launch files in Python use, with its names and behaviour."""
 
+from launch import (
+           actions,
+           conditions,
+           event_handlers,
+           events,
+           launch_description_sources,
+           logging,
+           substitutions,
+           utilities,
+)
 from launch.action import Action
 from launch.condition import Condition
 from launch.event import Event
@@ -12,17 +22,6 @@ from launch.launch_service import LaunchService
 from launch.some_entities_type import SomeEntitiesType
 from launch.some_substitutions_type import SomeSubstitutionsType
 from launch.substitution import Substitution
-
-from launch import (
-           actions,
-           conditions,
-           event_handlers,
-           events,
-           launch_description_sources,
-           logging,
-           substitutions,
-           utilities,
-)
 
 __all__ = ["Action", "Condition", "Event", "EventHandler", "LaunchContext", "LaunchDescription",
            "LaunchDescriptionEntity", "LaunchDescriptionSource", "LaunchService",

@@ -92,3 +92,15 @@ class OnActionEventBase(BaseEventHandler):
     def handle(self, event: Event, context: LaunchContext) -> SomeEntitiesType | None:
         super().handle(event, context)
         return self.__entities if self.__on_event is None else self.__on_event(event, context)
+
+
+class OnEventCall(BaseEventHandler):
+    """Calls a function with each event of one type."""
+
+    def __init__(self, kind: type[Event], function: Callable[[Any, LaunchContext], None]) -> None:
+        super().__init__(matcher=lambda event: isinstance(event, kind))
+        self.__function = function
+
+    def handle(self, event: Event, context: LaunchContext) -> None:
+        super().handle(event, context)
+        self.__function(event, context)

@@ -38,6 +38,7 @@ class _Config:
 
 
 launch_config = _Config()
+_handlers: list[logging.Handler] = []
 
 
 class _Formatter(logging.Formatter):
@@ -104,7 +105,8 @@ def reset() -> None:
     """Forget the log folder, level and handlers; the next line makes new ones."""
     launch_config.__init__()  # type: ignore[misc]
     base = logging.getLogger(_BASE)
-    for handler in list(base.handlers):
+    while _handlers:
+        handler = _handlers.pop()
         base.removeHandler(handler)
         handler.close()
 
@@ -112,9 +114,10 @@ def reset() -> None:
 def get_logger(name: str | None = None) -> logging.Logger:
     """A logger of launch itself."""
     base = logging.getLogger(_BASE)
-    if not base.handlers:
-        base.addHandler(_Screen())
-        base.addHandler(_File())
+    if not _handlers:
+        _handlers.extend([_Screen(), _File()])
+        for handler in _handlers:
+            base.addHandler(handler)
         base.propagate = False
     base.setLevel(launch_config.level)
     return base if name is None else logging.getLogger(f"{_BASE}.{name}")
@@ -131,7 +134,7 @@ class OutputLogger:
         self._logger.info("%s", line, extra=self._extra)
 
 
-def get_output_loggers(process_name: str, output_config: str | dict[str, object]
+def get_output_loggers(process_name: str, output_config: str | dict[str, str]
                        ) -> tuple[OutputLogger, OutputLogger]:
     """(of stdout, of stderr) for an output such as 'screen', 'log' or 'both'. ValueError: else."""
     if isinstance(output_config, dict):

@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 
 import yaml
+from launch import LaunchContext, SomeSubstitutionsType, Substitution
 from launch.utilities import (
     normalize_to_list_of_substitutions,
     perform_substitutions,
     perform_typed_substitution,
 )
 
-from launch import LaunchContext, SomeSubstitutionsType, Substitution
-
-Plain = Union[bool, int, float, str, list]  # noqa: UP007
+Plain = Union[bool, int, float, str, list[Any]]  # noqa: UP007
 
 
 class ParameterValue:
@@ -26,7 +25,7 @@ class ParameterValue:
         self.value = value
         self.value_type = value_type
 
-    def evaluate(self, context: LaunchContext) -> Plain:
+    def evaluate(self, context: LaunchContext) -> Any:
         value = evaluate(context, self.value, text=self.value_type is str)
         if self.value_type is None or self.value_type is str:
             return value

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 import rclpy
+from launch import LaunchContext
 from launch.event_handlers import OnShutdown
 from launch.events import Shutdown
 from launch.logging import get_logger
+from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
-
-from launch import LaunchContext
 
 
 class ROSAdapter:
@@ -21,7 +21,7 @@ class ROSAdapter:
 
     def __init__(self, *, argv: list[str] | None = None,
                  on_failure: Callable[[Exception], None] | None = None) -> None:
-        self.ros_context = rclpy.Context()
+        self.ros_context = Context()
         rclpy.init(args=argv or [], context=self.ros_context)
         self.ros_node = rclpy.create_node(f"launch_ros_{os.getpid()}", context=self.ros_context)
         self.ros_executor = SingleThreadedExecutor(context=self.ros_context)

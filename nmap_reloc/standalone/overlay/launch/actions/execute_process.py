@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from launch.action import Action
 from launch.actions._process import STDERR, STDOUT, Child, Lines
 from launch.conditions import evaluate_condition_expression
 from launch.descriptions import Executable
-from launch.event import Event
-from launch.event_handler import BaseEventHandler, as_list
+from launch.event_handler import OnEventCall, as_list
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
 from launch.events.process import (
@@ -34,18 +33,6 @@ from launch.utilities import (
     perform_substitutions,
     perform_typed_substitution,
 )
-
-
-class _Calls(BaseEventHandler):
-    """Calls a function with each event of one type."""
-
-    def __init__(self, kind: type[Event], function: Callable[[Any, LaunchContext], None]) -> None:
-        super().__init__(matcher=lambda event: isinstance(event, kind))
-        self._function = function
-
-    def handle(self, event: Event, context: LaunchContext) -> None:
-        super().handle(event, context)
-        self._function(event, context)
 
 
 class ExecuteLocal(Action):
@@ -115,7 +102,7 @@ class ExecuteLocal(Action):
         self._open_output(context)
         for kind, function in ((Shutdown, self._on_shutdown), (SignalProcess, self._on_signal),
                                (ShutdownProcess, self._on_shutdown_process)):
-            context.register_event_handler(_Calls(kind, function))
+            context.register_event_handler(OnEventCall(kind, function))
         if self._on_exit is not None:
             context.register_event_handler(OnProcessExit(target_action=self,
                                                          on_exit=self._on_exit))

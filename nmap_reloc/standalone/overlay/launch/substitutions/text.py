@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 
 from launch.launch_context import LaunchContext
@@ -100,7 +101,7 @@ class EnvironmentVariable(Substitution):
 class PathJoinSubstitution(Substitution):
     """Parts of a path, joined. A part that is a list is one component."""
 
-    def __init__(self, substitutions: SomeSubstitutionsType) -> None:
+    def __init__(self, substitutions: Iterable[SomeSubstitutionsType]) -> None:
         self.substitutions = [normalize_to_list_of_substitutions(part) for part in substitutions]
 
     def describe(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from launch import LaunchContext, SomeSubstitutionsType
 from launch.actions import OpaqueFunction
 from launch.event_handler import EventHandler
 from launch.logging import get_logger
@@ -13,8 +14,6 @@ from launch_ros.events.lifecycle import ChangeState, StateTransition
 from launch_ros.ros_adapters import get_ros_node
 from lifecycle_msgs.msg import TransitionEvent
 from lifecycle_msgs.srv import ChangeState as ChangeStateService
-
-from launch import LaunchContext, SomeSubstitutionsType
 
 
 class LifecycleNode(Node):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from launch import LaunchContext, SomeSubstitutionsType
 from launch.actions import ExecuteProcess
 from launch.logging import get_logger
 from launch.utilities import normalize_to_list_of_substitutions, perform_substitutions
@@ -18,8 +19,6 @@ from launch_ros.parameter_descriptions import (
     evaluate_dictionary,
 )
 from launch_ros.utilities import executable_command, make_namespace_absolute, prefix_namespace
-
-from launch import LaunchContext, SomeSubstitutionsType
 
 _files: tempfile.TemporaryDirectory[str] | None = None  # of parameters; gone with the process
 

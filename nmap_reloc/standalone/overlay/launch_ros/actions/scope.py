@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from launch import Action, LaunchContext, SomeSubstitutionsType
 from launch.substitutions import SubstitutionFailure
 from launch.utilities import normalize_to_list_of_substitutions, perform_substitutions
 from launch_ros.parameter_descriptions import evaluate
 from launch_ros.utilities import make_namespace_absolute, prefix_namespace
-
-from launch import Action, LaunchContext, SomeSubstitutionsType
 
 
 class PushROSNamespace(Action):

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from launch import Event, EventHandler
 from launch_ros.actions.lifecycle_node import LifecycleNode
 from launch_ros.events.lifecycle import StateTransition
-
-from launch import Event, EventHandler
 
 __all__ = ["OnStateTransition"]
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from ament_index_python.packages import get_package_prefix, get_package_share_directory
-from launch.utilities import normalize_to_list_of_substitutions, perform_substitutions
-
 from launch import LaunchContext, SomeSubstitutionsType, Substitution
+from launch.utilities import normalize_to_list_of_substitutions, perform_substitutions
 
 __all__ = ["FindPackage", "FindPackagePrefix", "FindPackageShare"]
 

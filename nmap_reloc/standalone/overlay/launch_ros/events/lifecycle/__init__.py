@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from launch import Event
 from launch_ros.events.matchers import matches_node_name
 from lifecycle_msgs.msg import Transition, TransitionEvent
-
-from launch import Event
 
 __all__ = ["ChangeState", "StateTransition", "matches_node_name"]
 

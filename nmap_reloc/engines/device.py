@@ -1,0 +1,83 @@
+"""One thread that owns the GPU: its context, its memory and all engines in it.
+
+CUDA contexts are current per thread, and pycuda frees memory only in the thread that took it.
+So every engine lives here, and whoever calls one waits for this thread.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from nmap_reloc.errors import NmapError
+
+Result = TypeVar("Result")
+_Job = tuple[Callable[[], Any], Future[Any]]
+
+
+class DeviceThread:
+    """Runs one function after the other. A daemon: it never keeps a program from ending."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+        self._at_exit: list[Callable[[], None]] = []
+        # Daemons still run when these are called: the place to give device memory back.
+        atexit.register(self._exit)
+
+    def call(self, function: Callable[[], Result]) -> Result:
+        """Its result or error; at once when called from the thread itself."""
+        if threading.current_thread() is self._thread:
+            return function()
+        future: Future[Result] = Future()
+        self._jobs.put((function, future))
+        return future.result()
+
+    def check(self, what: str) -> None:
+        """NmapError: the caller is another thread."""
+        if threading.current_thread() is not self._thread:
+            raise NmapError(f"{what}: called from thread {threading.current_thread().name}, but "
+                            f"its device memory belongs to {self.name}; call the engine, or use "
+                            "DeviceThread.call")
+
+    def at_exit(self, close: Callable[[], None]) -> None:
+        self._at_exit.append(close)
+
+    def forget(self, close: Callable[[], None]) -> None:
+        if close in self._at_exit:
+            self._at_exit.remove(close)
+
+    def _exit(self) -> None:
+        for close in list(self._at_exit):
+            close()
+        self._jobs.put(None)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            function, future = job
+            try:
+                result = function()
+            except BaseException as error:  # belongs to who waits
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+            del job, function, future  # an idle thread holds nothing
+
+
+_lock = threading.Lock()
+_thread: DeviceThread | None = None
+
+
+def device_thread() -> DeviceThread:
+    """The one of this process."""
+    global _thread
+    with _lock:
+        if _thread is None:
+            _thread = DeviceThread("nmap_reloc-device")
+        return _thread

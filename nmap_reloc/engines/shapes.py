@@ -1,0 +1,87 @@
+"""Which sizes the networks meet: least, usual and most of every axis that may vary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nmap_reloc.engines.base import Arrays, Engine, OutOfRange
+
+
+@dataclass(frozen=True)
+class Range:
+    """TensorRT chooses its kernels for `usual` and takes all from `least` to `most`."""
+
+    least: int
+    usual: int
+    most: int
+
+
+SIDE = 1600  # of an image, pixels; the extractor reduces larger ones
+# TensorRT's TopK takes fewer than 3,840.
+KEYPOINTS = Range(1, 1024, 3072)
+# Sizes of the axes by graph; what a graph calls its axes is in AXES.
+RANGES: dict[str, dict[str, Range]] = {
+    "features": {"height": Range(32, 480, SIDE), "width": Range(32, 640, SIDE),
+                 "keypoints": KEYPOINTS},
+    # all codes of the tiles that are loaded at once
+    "unfold": {"codes": Range(1, 8192, 1 << 20)},
+    # the codes of the voxels that are looked at; fewer than 16 are filled up (decode.py)
+    "decode": {"keypoints": KEYPOINTS, "codes": Range(16, 8192, 1 << 18)},
+}
+AXES: dict[str, dict[str, dict[int, str]]] = {
+    "features": {"image": {2: "height", 3: "width"}, "slots": {0: "keypoints"}},
+    "unfold": {"codes": {0: "codes"}, "factors": {0: "codes"}},
+    "decode": {"descriptors": {0: "keypoints"}, "codes": {0: "codes"}, "keys": {1: "codes"},
+               "values": {1: "codes"}, "positions": {0: "codes"}, "voxels": {0: "codes"},
+               "side": {}},
+}
+Shape = tuple[int, ...]
+Profile = dict[str, tuple[Shape, Shape, Shape]]  # input -> least, usual, most
+
+
+def graph_of(network: str) -> str:
+    """"neumap-sift-decode" -> "decode"; a network without such a part is an extractor."""
+    part = network.rpartition("-")[2]
+    return part if part in ("unfold", "decode") else "features"
+
+
+def profile(network: str, shapes: Mapping[str, Shape]) -> Profile:
+    """Ranges of a network's inputs from their declared shapes (-1: varies)."""
+    graph = graph_of(network)
+    found: Profile = {}
+    for name, shape in shapes.items():
+        axes = AXES[graph][name]
+        ranges = [RANGES[graph][axes[axis]] if size < 0 else Range(size, size, size)
+                  for axis, size in enumerate(shape)]
+        found[name] = (tuple(r.least for r in ranges), tuple(r.usual for r in ranges),
+                       tuple(r.most for r in ranges))
+    return found
+
+
+def check_range(network: str, name: str, shape: Shape, ranges: tuple[Shape, Shape, Shape]) -> None:
+    """OutOfRange: names input, size and what is taken."""
+    least, _, most = ranges
+    if len(shape) != len(least) or any(not low <= size <= high for low, size, high
+                                       in zip(least, shape, most, strict=True)):
+        taken = " x ".join(str(low) if low == high else f"{low}..{high}"
+                           for low, high in zip(least, most, strict=True))
+        raise OutOfRange(f"engine {network}: {name} of {' x '.join(map(str, shape))} is outside "
+                         f"of what it takes ({taken}); give less, or choose the onnx backend")
+
+
+def warm_up(network: str, engine: Engine) -> None:
+    """Two runs of the usual size, so that the first frame does not wait for lazy parts."""
+    shapes = {name: engine.shape(name) for name in AXES[graph_of(network)]}
+    zeros: Arrays = {name: _zeros(usual, engine.dtypes[name])
+                     for name, (_, usual, _) in profile(network, shapes).items()}
+    for _ in range(2):
+        engine(zeros)
+
+
+def _zeros(shape: Shape, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    return np.zeros(shape, dtype)
