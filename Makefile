@@ -1,4 +1,4 @@
-# make setup | test | lint | demo. Nothing outside .venv is touched; no system packages are needed.
+# make setup | test | lint | demo [SCENE=folder]. Nothing outside .venv is touched; no system packages are needed.
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -20,15 +20,21 @@ $(STAMP):
 	@rm -f $(VENV)/.setup-*
 	@touch $@
 
+OVERLAY := nmap_reloc/standalone/overlay
+STANDINS := rclpy tf2_ros cv_bridge diagnostic_updater launch launch_ros ament_index_python
+
+# The overlay by itself: its packages bear the names of ROS 2's own.
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	cd $(OVERLAY) && MYPYPATH=.:../../.. ../../../$(BIN)/mypy --config-file= \
+		--ignore-missing-imports --disallow-untyped-defs $(addprefix -p ,$(STANDINS))
 
 test: lint
 	$(BIN)/python -m pytest -q
 
 demo: setup
-	$(BIN)/nmap-reloc demo
+	$(BIN)/nmap-reloc demo $(SCENE)
 
 clean:
 	rm -rf build install log *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -17,6 +17,7 @@ from nmap_reloc.errors import NmapError
 from nmap_reloc.progress import track
 
 ANSWER = 3.0        # s; an image without a pose by then has none
+ONE_VIEW = 0.8      # s likewise, while the robot is found: fixes far apart confirm no other
 LEAST_VIEWS = 3
 HEADROOM = 1.5      # the period of images, in 95th percentiles of the time that one takes
 SHORTEST = 1 / 30   # s
@@ -75,8 +76,8 @@ class Trial:
         for _ in range(2):
             self.swap()
             times = self._shown(track(chosen, "views one by one"))
-            chosen = [view for view, ms in times.items() if ms is not None]
-            spent += [ms for ms in times.values() if ms is not None]
+            chosen = list(times)
+            spent += times.values()
         if len(chosen) < LEAST_VIEWS:
             self.witness.news()
             values = self.witness.values
@@ -86,13 +87,13 @@ class Trial:
         self.views = chosen
         return spent
 
-    def _shown(self, views: Iterable[int]) -> dict[int, float | None]:
-        """Milliseconds until the pose, None where none came."""
-        times: dict[int, float | None] = {}
+    def _shown(self, views: Iterable[int]) -> dict[int, float]:
+        """Milliseconds until the pose, of those views that were answered."""
+        times: dict[int, float] = {}
         for view in views:
             stamp = self.robot.look(view)
-            self._await([stamp])
-            times[view] = next(iter(self._delays([stamp])), None)
+            self._await([stamp], ONE_VIEW)
+            times.update((view, delay) for delay in self._delays([stamp]))
         return times
 
     def follow(self, images: int, period: float, what: str, swaps: int = 0
@@ -125,9 +126,9 @@ class Trial:
             b - a for a, b in zip(before, self._counts(), strict=True))
         return found, confirmed
 
-    def _await(self, stamps: Sequence[int]) -> None:
+    def _await(self, stamps: Sequence[int], seconds: float = ANSWER) -> None:
         """Returns when each has its pose, or will have none."""
-        answered, deadline = self.witness.answered, time.monotonic() + ANSWER
+        answered, deadline = self.witness.answered, time.monotonic() + seconds
         while not all(stamp in answered for stamp in stamps) and time.monotonic() < deadline:
             time.sleep(POLL)
         self.node.check()

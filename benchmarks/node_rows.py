@@ -65,15 +65,15 @@ def tf_rows(consumer: Consumer) -> list[Row]:
     late = failures["ExtrapolationException"]
     said = ", ".join(f"{count} {name}" for name, count in failures.items()) or "none failed"
     finite = quantiles([ms for ms in delays if np.isfinite(ms)])
+    margin = min(consumer.margins, default=float("nan"))
     return [
         Row(f"TF map → base_link at the image's stamp within {SOON * 1e3:.0f} ms of the pose",
             f"{text.percent(good)} of {len(delays)} poses, {both(finite)}", "100 %", good == 1,
             {"share": float(good), "poses": len(delays), "p50": finite[0], "p95": finite[1]}),
         Row("TF map → odom at now, while tracking", f"{looks} looks: {said}; reaches at least "
-            f"{min(consumer.margins, default=float('nan')):.0f} ms beyond now", "never extrapolates",
-            looks > 0 and late == 0, {"looks": looks, "extrapolations": late,
-                                      "failures": failures.total(),
-                                      "margin_ms": min(consumer.margins, default=float("nan"))}),
+            f"{margin:.0f} ms beyond now", "never extrapolates", looks > 0 and late == 0,
+            {"looks": looks, "extrapolations": late, "failures": failures.total(),
+             "margin_ms": margin}),
     ]
 
 

@@ -29,8 +29,8 @@ def markdown(rows: Sequence[Row], scene: str, load: float) -> str:
     lines += [f"| {row.what} | {row.measured} | {row.bar or '–'} | "
               f"{'–' if row.met is None else 'yes' if row.met else 'no'} |" for row in rows]
     known = machine()
-    lines += ["", f"Measured by `benchmarks/node.py` on {known['cpu']}, {known['cores']} cores, no "
-              f"GPU, {scene}; other programs kept {load:.1f} processors busy when it began."]
+    lines += ["", f"Measured by `benchmarks/node.py` on {known['cpu']}, {known['cores']} cores, "
+              f"no GPU, {scene}; other programs kept {load:.1f} processors busy when it began."]
     return "\n".join(lines)
 
 

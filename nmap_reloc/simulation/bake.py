@@ -20,10 +20,11 @@ from nmap_reloc.simulation.packing import look_up, shelves
 from nmap_reloc.simulation.world import Lamp, World
 from nmap_reloc.types import Doubles, Floats, Ints
 
+_PER_METRE = 7.0  # samples along each side of a panel
 _RAYS = 24  # ambient rays per sample
 _SHADOWS = 6  # rays per lamp or sun and sample
 _FAR = 60.0  # metres to the sun
-_REACH = 20.0  # metres beyond which a lamp gives next to nothing
+_REACH = 9.0  # metres beyond which a lamp gives next to nothing
 _GLOW = 2.0
 Direction = tuple[float, float, float]
 
@@ -90,8 +91,9 @@ class _Samples:
     indoors: npt.NDArray[np.bool_]
 
 
-def bake(world: World, suns: Sequence[Direction], caster: Caster, per_metre: float = 7.0) -> Baked:
-    """All lamps of the world and these suns, on grids of about ``per_metre`` samples a metre."""
+def bake(world: World, suns: Sequence[Direction], caster: Caster) -> Baked:
+    """All lamps of the world and these suns, on grids as fine as the world's detail asks for."""
+    per_metre = _PER_METRE * min(1.0, world.detail**0.5)
     sizes = np.stack([np.linalg.norm(edge, axis=1) for edge in (world.edge_v, world.edge_u)], 1)
     shape = np.clip(np.ceil(sizes * per_metre), 1, 90).astype(np.int32)
     shape[world.half] = 1
@@ -155,12 +157,15 @@ def _ambient(at: _Samples, caster: Caster, rng: np.random.Generator) -> Floats:
 
 def _lamp(at: _Samples, lamp: Lamp, caster: Caster, rng: np.random.Generator) -> Floats:
     total = np.zeros(len(at.points), np.float32)
-    near = np.linalg.norm(at.points - lamp.position, axis=1) < _REACH
+    apart = lamp.position - at.points
+    facing = np.einsum("nd,nd->n", apart, at.normal) > -lamp.radius
+    near = np.flatnonzero(facing & ((apart**2).sum(1) < _REACH**2))
+    points, normal = at.points[near], at.normal[near]
     for _ in range(_SHADOWS):
-        offset = rng.standard_normal((int(near.sum()), 3))
+        offset = rng.standard_normal(points.shape)
         offset[:, 2] *= 0.2
-        towards = np.array(lamp.position) + lamp.radius * offset * 0.6 - at.points[near]
-        total[near] += _shadowed(at.points[near], at.normal[near], towards, caster, 0.93)
+        towards = np.array(lamp.position) + lamp.radius * offset * 0.6 - points
+        total[near] += _shadowed(points, normal, towards, caster, 0.93)
     return total / np.float32(_SHADOWS)
 
 

@@ -16,7 +16,7 @@ from nmap_reloc.simulation.bake import Baked, Caster, bake
 from nmap_reloc.simulation.crew import Shot, Stage, render_all, usual_workers
 from nmap_reloc.simulation.folder import holds, replacing
 from nmap_reloc.simulation.light import Lighting, lighting
-from nmap_reloc.simulation.motion import SECOND, Motion, drive
+from nmap_reloc.simulation.motion import SECOND, Motion, check_rate, drive
 from nmap_reloc.simulation.optics import Optics, pinhole
 from nmap_reloc.simulation.recording import record, start_ns
 from nmap_reloc.simulation.rolling import Rolling
@@ -24,7 +24,7 @@ from nmap_reloc.simulation.route import follow
 from nmap_reloc.simulation.world import World
 from nmap_reloc.simulation.worlds import build_world
 
-VERSION = 1  # raise when the same parameters give other recordings
+VERSION = 2  # raise when the same parameters give other recordings
 DRIVES = ("map", "query")
 KIND = "a simulated drive"
 SIDECAR = "simulation.json"
@@ -86,6 +86,7 @@ def _of_drive(options: DriveOptions, name: str, map_rate: float) -> DriveOptions
         raise NmapError(f"drive {name!r}: there is no such drive; choose from {', '.join(DRIVES)}")
     if min(options.size) < 16:
         raise NmapError(f"size {options.size[0]}x{options.size[1]}: too small; use 16x16 or more")
+    check_rate(options.rate if name == "query" else map_rate)
     if not 0 < options.detail <= 4:
         raise NmapError(f"detail {options.detail}: out of range; choose from 0.05 to 4")
     if name == "query":

@@ -73,13 +73,14 @@ def drive(route: Route, rate: float, rng: np.random.Generator, kidnap: float | N
 
 def _shots(rate: float, end: int) -> Stamps:
     """Half-way between two ticks, as a camera that nobody triggers: TF has to be interpolated."""
-    _check_rate(rate)
+    check_rate(rate)
     ticks = np.round(np.arange(0, end / SECOND * rate) * SECOND / rate / TICK).astype(np.int64)
     shots = ticks * TICK + TICK // 2
     return np.asarray(shots[shots < end - TICK], np.int64)
 
 
-def _check_rate(rate: float) -> None:
+def check_rate(rate: float) -> None:
+    """NmapError: no pictures per second, or more than odometry has transforms."""
     if not 0 < rate <= 50:
         raise NmapError(f"rate {rate:g}: out of range; choose from above 0 to 50 pictures per "
                         "second")
@@ -106,7 +107,7 @@ def shown(poses: Sequence[Rigid], rate: float, robot: Robot, rng: np.random.Gene
 
     Between them the robot goes straight on; the truth counts as known at the pictures only.
     """
-    _check_rate(rate)
+    check_rate(rate)
     shots = np.round(np.arange(len(poses)) * SECOND / rate).astype(np.int64)
     ticks = np.arange(0, int(shots[-1]) + 2 * TICK, TICK)
     stamps = np.unique(np.concatenate([ticks, shots]))

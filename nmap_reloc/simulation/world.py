@@ -45,7 +45,7 @@ class World:
     half [P] only the triangle s + t <= 1; texture [P]; region [P x 4] (u, v, du, dv) of the
     picture that the panel shows; glow [P] light of its own; sheltered [P] under a roof, so that
     the sky gives it nothing. outdoor: sky above and a sun. routes: ways [K x 2] over the ground
-    (x, y) that a robot can drive, by name.
+    (x, y) that a robot can drive, by name. detail: how fine textures and light are, 1: fully.
     """
 
     name: str
@@ -63,6 +63,7 @@ class World:
     stations: tuple[Station, ...]
     outdoor: bool
     routes: dict[str, Doubles]
+    detail: float
 
     def __len__(self) -> int:
         return len(self.origin)
@@ -220,4 +221,4 @@ class Builder:
                      np.array(texture, np.int32), np.array(region, np.float64),
                      np.array(glow, np.float32), np.array(sheltered, bool) | (not outdoor),
                      self.atlas, tuple(self.lamps), tuple(self.stations), outdoor,
-                     dict(self.routes))
+                     dict(self.routes), self.detail)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from nmap_reloc.simulation.optics import pinhole
 from nmap_reloc.simulation.recording import LATENCY
 
 SMALL: dict[str, Any] = {"drives": ("query",), "seed": 1, "rate": 0.4, "size": (96, 72),
-                         "detail": 0.05, "extent": 2, "workers": 1}
+                         "detail": 0.02, "extent": 2, "workers": 1}
 IMAGES, INFO = "/camera/image_raw/compressed", "/camera/camera_info"
 Messages = dict[str, list[tuple[int, Any]]]
 
@@ -170,8 +171,8 @@ def test_it_is_a_source_of_posed_images(bag: Path, messages: Messages) -> None:
 
 def test_pictures_show_what_the_truth_says(bag: Path, messages: Messages) -> None:
     """The recorded pictures are those that a camera at the true poses takes."""
-    options = drives.DriveOptions("site", 1, "query", 0.4, (96, 72), True, 8.0, 0.05, 2)
-    world = drives.build_world("site", 1, 0.05, 2)
+    options = drives.DriveOptions("site", 1, "query", 0.4, (96, 72), True, 8.0, 0.02, 2)
+    world = drives.build_world("site", 1, 0.02, 2)
     motion = drives._motion(world, options)
     light = drives.lighting(world, 1)
     assert light.sun is not None
@@ -202,32 +203,30 @@ def test_the_seed_decides_every_byte_however_many_render(bag: Path, tmp_path: Pa
         assert file.read_bytes() == (again / file.name).read_bytes(), file.name
 
 
-def test_other_parameters_replace_a_drive_and_raw_images_are_raw(tmp_path: Path) -> None:
+def test_other_parameters_replace_a_drive_and_raw_images_are_raw(bag: Path, tmp_path: Path
+                                                                 ) -> None:
+    shutil.copytree(bag, tmp_path / "query")
     few = {**SMALL, "rate": 0.05, "size": (32, 24), "kidnap": 8.0}
-    bag = simulate_drives(tmp_path, **few)["query"]
-    assert len(read(bag)[IMAGES]) == 2
-    simulate_drives(tmp_path, **{**few, "compressed": False})
-    found = read(bag)
-    assert IMAGES not in found
+    found = read(simulate_drives(tmp_path, **few, compressed=False)["query"])
+    assert IMAGES not in found and len(found["/camera/image_raw"]) == 2
     for _, image in found["/camera/image_raw"]:
         assert (image.encoding, image.step, image.height) == ("rgb8", 96, 24)
         assert decode_message(image, "image").std() > 5
     assert [p.name for p in tmp_path.iterdir()] == ["query"]
 
 
-def test_an_interruption_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-                                               ) -> None:
-    few = {**SMALL, "rate": 0.05, "size": (32, 24)}
-    bag = simulate_drives(tmp_path, **few)["query"]
-    before = {p: p.read_bytes() for p in bag.iterdir()}
+def test_an_interruption_leaves_what_was_there(bag: Path, tmp_path: Path,
+                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(bag, tmp_path / "query")
+    before = {p: p.read_bytes() for p in (tmp_path / "query").iterdir()}
 
     def interrupt(*_: object) -> bytes:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(crew, "jpeg", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        simulate_drives(tmp_path, **{**few, "seed": 2})
-    assert {p: p.read_bytes() for p in bag.iterdir()} == before
+        simulate_drives(tmp_path, **{**SMALL, "seed": 2})
+    assert {p: p.read_bytes() for p in (tmp_path / "query").iterdir()} == before
     assert [p.name for p in tmp_path.iterdir()] == ["query"]
 
 
@@ -242,12 +241,14 @@ def test_a_foreign_folder_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("words", "said"), [
     (["--drives", "left"], "there is no such drive"), (["--size", "640"], "write WIDTHxHEIGHT"),
     (["--size", "8x8"], "too small"), (["--detail", "9"], "out of range"),
-    (["--world", "cave"], "there is no such world"), (["--world", "lane"], "cannot drive"),
-    (["--extent", "1"], "too small"), (["--rate", "0"], "out of range"),
-    (["--kidnap", "900"], "the drive takes")])
+    (["--world", "cave"], "there is no such world"), (["--extent", "1"], "too small"),
+    (["--world", "lane", "--extent", "6"], "cannot drive through it"),
+    (["--rate", "0"], "out of range"), (["--kidnap", "900"], "the drive takes"),
+    (["--drives", "query", "--raw", "--size", "0x0"], "too small")])
 def test_impossible_wishes_are_refused_in_one_line(tmp_path: Path, words: list[str], said: str
                                                    ) -> None:
-    quick = ["--detail", "0.05"] if "--detail" not in words else []
+    quick = [] if "--detail" in words else ["--detail", "0.02"]
+    quick += [] if "--extent" in words else ["--extent", "2"]
     done = CliRunner().invoke(app, ["simulate", str(tmp_path / "out"), *quick, *words])
     assert done.exit_code == 1 and said in done.stderr and done.stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()

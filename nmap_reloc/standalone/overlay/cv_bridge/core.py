@@ -89,7 +89,7 @@ class CvBridge:
             raise CvBridgeError(f"encoding specified as {encoding}, but image has incompatible "
                                 f"type {layout}")
         data = array.array("B")
-        data.frombytes(np.ascontiguousarray(cvim).reshape(-1).view(np.uint8))
+        data.frombytes(np.ascontiguousarray(cvim).reshape(-1).view(np.uint8).data)
         message = Image(height=cvim.shape[0], width=cvim.shape[1], encoding=encoding, data=data,
                         is_bigendian=_big_endian(cvim.dtype), step=len(data) // cvim.shape[0])
         if header is not None:

@@ -53,7 +53,7 @@ class NodeParameters(ParameterSetting):
         if not self.has_parameter(USE_SIM_TIME):
             self.declare_parameter(USE_SIM_TIME, False)
         if start_services:
-            self._parameter_service = ParameterService(self)
+            self._parameter_service = ParameterService(self)  # type: ignore[arg-type] # a Node
 
     def declare_parameter(self, name: str, value: Any = None,
                           descriptor: ParameterDescriptor | None = None,
