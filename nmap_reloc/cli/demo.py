@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nmap_reloc.types import Image
 
 TRUTH = "/ground_truth/pose"
-KIDNAP = 28.0  # seconds into the query drive
+KIDNAP = 30.0  # seconds into the query drive
 # Small tiles and a short reach, so that a short drive has something to swap.
 TILE = 8.0
 PARAMETERS = """/**/tile_manager:
