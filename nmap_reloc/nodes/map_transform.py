@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from rclpy.duration import Duration
 from rclpy.node import Node
@@ -34,21 +35,25 @@ class MapTransform:
         self._node, self._broadcaster = node, TransformBroadcaster(node)
         self._timer = node.create_timer(1.0 / rate, self.send)
 
-    def fixed(self, correction: Correction, stamp: object) -> None:
+    def fixed(self, correction: Correction, stamp: Any) -> None:
         """A new fix: consumers that ask for the image's own stamp get this very correction."""
         self.correction = correction
-        self._broadcaster.sendTransform(transform_stamped(
-            correction.transform, correction.parent, correction.child, stamp))
-        self.send()
+        self._broadcast(correction, stamp, self._ahead())
 
     def send(self) -> None:
         """What is believed, valid until `tolerance` from now."""
         correction = self.correction
-        if correction is None:
-            return
-        ahead = self._node.get_clock().now() + Duration(seconds=self.tolerance)
-        self._broadcaster.sendTransform(transform_stamped(
-            correction.transform, correction.parent, correction.child, ahead.to_msg()))
+        if correction is not None:
+            self._broadcast(correction, self._ahead())
+
+    def _ahead(self) -> Any:
+        return (self._node.get_clock().now() + Duration(seconds=self.tolerance)).to_msg()
+
+    def _broadcast(self, correction: Correction, *stamps: Any) -> None:
+        """In one message: what belongs together comes together."""
+        self._broadcaster.sendTransform([
+            transform_stamped(correction.transform, correction.parent, correction.child, stamp)
+            for stamp in stamps])
 
     def set_rate(self, rate: float) -> None:
         """Times per second."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from builtin_interfaces.msg import Time
 from geometry_msgs.msg import PoseStamped, PoseWithCovarianceStamped
 from nav_msgs.msg import Path as PathMessage
 from rclpy.node import Node
@@ -13,9 +14,10 @@ from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header, String
 from visualization_msgs.msg import MarkerArray
 
+from nmap_reloc.geometry import Rigid
 from nmap_reloc.localizer import Localizer
 from nmap_reloc.maps.manifest import Manifest
-from nmap_reloc.nodes.convert import pose_with_covariance
+from nmap_reloc.nodes.convert import pose_from_rigid, pose_with_covariance
 from nmap_reloc.nodes.debug_image import debug_message, draw
 from nmap_reloc.nodes.map_transform import Correction, MapTransform
 from nmap_reloc.nodes.markers import Box, Markers
@@ -55,10 +57,8 @@ class Outputs:
         verdict = step.verdict
         if verdict.accepted:
             assert verdict.map_from_base is not None and verdict.covariance is not None
-            message = pose_with_covariance(verdict.map_from_base, verdict.covariance,
-                                           self.frames.map, header.stamp)
-            self._pose.publish(message)
-            self._extend_path(message)
+            self._pose.publish(pose_with_covariance(verdict.map_from_base, verdict.covariance,
+                                                    self.frames.map, header.stamp))
         self.correct(tracker, header.stamp if verdict.accepted else None)
         self.say(verdict.state)
 
@@ -85,21 +85,25 @@ class Outputs:
             self._said = state
             self._state.publish(String(data=state.value))
 
-    def _extend_path(self, message: PoseWithCovarianceStamped) -> None:
+    def _extend_path(self, map_from_base: Rigid, stamp: Time) -> None:
         if not self.values.path_length:
             return
-        pose = PoseStamped(header=message.header, pose=message.pose.pose)
+        pose = PoseStamped(header=Header(frame_id=self.frames.map, stamp=stamp),
+                           pose=pose_from_rigid(map_from_base))
         if self._poses and _time(self._poses[-1].header) > _time(pose.header):
             self._poses.clear()  # a bag began again
         if self._poses.maxlen != self.values.path_length:
             self._poses = deque(self._poses, maxlen=self.values.path_length)
         self._poses.append(pose)
         if self._path.get_subscription_count():
-            self._path.publish(PathMessage(header=message.header, poses=list(self._poses)))
+            self._path.publish(PathMessage(header=pose.header, poses=list(self._poses)))
 
     def show(self, step: Step, localizer: Localizer, manifest: Manifest, image: Image,
              header: Header) -> None:
-        """Markers and the debug image, each only while someone subscribes."""
+        """Path, markers and the debug image, each sent only while someone subscribes."""
+        if step.verdict.accepted:
+            assert step.verdict.map_from_base is not None
+            self._extend_path(step.verdict.map_from_base, header.stamp)
         if self._marker.get_subscription_count():
             self._marker.publish(self._drawn(step, localizer, manifest, header))
         if self._debug.get_subscription_count():

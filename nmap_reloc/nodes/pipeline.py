@@ -30,6 +30,7 @@ from nmap_reloc.tracking import State, Step, Tracker, locate
 from nmap_reloc.types import Camera, Image
 
 MOST_CANDIDATES = 16  # tiles that retrieval may propose while lost
+DOUBTFUL = 2  # images without a fix: carried elsewhere, perhaps, to tiles that are not loaded
 
 
 @dataclass(frozen=True)
@@ -144,9 +145,10 @@ class Pipeline:
         self.memory.keep(verdict.map_from_base, verdict.covariance, odom_from_base)
 
     def _propose(self, step: Step) -> None:
-        """While LOST: the tiles that this image may show, for who loads tiles."""
+        """While LOST, or about to be: the tiles that this image may show, for who loads tiles."""
         names: list[str] = []
-        if step.verdict.state is State.LOST and self.index is not None:
+        lost = step.verdict.state is State.LOST or self.tracker.misses >= DOUBTFUL
+        if lost and self.index is not None:
             names = self.index.candidates(step.features.global_descriptor, MOST_CANDIDATES)
         if names != self._proposed:
             self._proposed = names

@@ -114,7 +114,12 @@ class RelocNode(Node):
         self.pipeline.info = message
 
     def _process(self, frame: Frame) -> None:
-        self.pipeline.process(frame)
+        try:
+            self.pipeline.process(frame)
+        except Exception:
+            if self.context.ok():
+                raise
+            # Asked to stop meanwhile: what this image said can't be published any more.
 
     def _failed(self, error: BaseException) -> None:
         """A defect in one image must not stop the robot: the next one is looked at."""

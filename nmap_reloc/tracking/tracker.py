@@ -39,7 +39,8 @@ class Tracker:
     """Not thread-safe. Stamps are seconds of the images' own clock; no wall time is read, so that
     a replay decides as the robot did.
 
-    base_from_camera: where the camera sits; may be set anew between two images.
+    base_from_camera: where the camera sits; may be set anew between two images. misses: images
+    since the last one that was believed.
     """
 
     def __init__(self, options: TrackerOptions | None = None,
@@ -52,7 +53,7 @@ class Tracker:
         self.state, self.reason = State.LOST, reason
         self._last: Fix | None = None  # believed
         self._rivals: list[Fix] = []   # contradict it, or the first ones; agree with each other
-        self._misses = 0
+        self.misses = 0
         self._stamp: float | None = None
 
     @property
@@ -140,7 +141,7 @@ class Tracker:
         self._rivals.append(fix)
 
     def _believe(self, fix: Fix, jumped: bool) -> Verdict:
-        self._last, self._rivals, self._misses = fix, [], 0
+        self._last, self._rivals, self.misses = fix, [], 0
         self._turn(State.TRACKING, "")
         return Verdict(self.state, True, fix.map_from_base, fix.covariance, jumped)
 
@@ -148,12 +149,12 @@ class Tracker:
         if self._last is None:
             self.reason = why
             return Verdict(self.state, False, reason=why)
-        self._misses += 1
+        self.misses += 1
         gone = self._given_up(stamp, odom_from_base)
         if gone is None:
             self._turn(State.SUSPECT, why)
         else:
-            self._last, self._misses = None, 0
+            self._last, self.misses = None, 0
             self._turn(State.LOST, f"{gone}; the last: {why}")
         return Verdict(self.state, False, reason=self.reason)
 
@@ -161,8 +162,8 @@ class Tracker:
         """Why the last pose is worth nothing any more."""
         options, last = self.options, self._last
         assert last is not None
-        if self._misses >= options.suspect_frames:
-            return f"{self._misses} images without a fix"
+        if self.misses >= options.suspect_frames:
+            return f"{self.misses} images without a fix"
         if stamp - last.stamp > options.suspect_seconds:
             return f"{stamp - last.stamp:.1f} s without a fix"
         sigma = largest_sigma(carry(last, stamp, odom_from_base, options)[1][:3, :3])
