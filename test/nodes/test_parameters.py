@@ -140,6 +140,12 @@ def test_the_shipped_yaml_is_what_the_source_says(repository: Path) -> None:
     assert max(map(len, text.splitlines())) < 100
 
 
+def test_the_readme_is_what_the_source_says(repository: Path) -> None:
+    text = (repository / "README.md").read_text(encoding="utf-8")
+    assert text == parameter_docs.updated(text), (
+        "run `python -m nmap_reloc.nodes.parameter_docs --write`")
+
+
 def test_the_yaml_gives_every_default_back() -> None:
     parsed = yaml.safe_load(parameter_docs.yaml_text())
     for node, cls in NODES.items():
