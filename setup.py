@@ -23,7 +23,7 @@ ROBOT = [
 TRAIN = ["torch==2.13.0", "onnx>=1.16", "onnxscript>=0.5"]
 MAPPING = ["rosbags>=0.10", "pillow>=10", "pycolmap>=4.0"]
 EVALUATION = ["matplotlib>=3.8", "pillow>=10"]
-SIMULATION = ["trimesh>=4", "embreex>=2.17"]
+SIMULATION = ["trimesh>=4", "embreex>=2.17", "rosbags>=0.10"]
 STANDALONE = ["cyclonedds>=11", "rosbags>=0.10", "pyyaml>=6"]
 TEST = ["pytest>=8", "ruff>=0.9", "mypy>=1.14", "scipy>=1.11", "types-setuptools",
         "types-PyYAML"]

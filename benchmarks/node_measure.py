@@ -55,5 +55,7 @@ def _with_node(trial: Trial, plan: Plan) -> list[Row]:
                                       f"the same with {plan.swaps} swaps", plan.swaps)
         consumer.stop()
         rows += swap_rows(trial.witness, calm, swapped, spent) + tf_rows(consumer)
-    rows.append(memory_row(trial.many_swaps(plan.memory_swaps, MEMORY_PERIOD)))
+    resident = trial.many_swaps(plan.memory_swaps, MEMORY_PERIOD)
+    trial.witness.news()
+    rows.append(memory_row(resident, trial.witness.number("bytes")))
     return rows

@@ -34,7 +34,7 @@ class Place:
                             if view.map_from_camera is not None])
         middle = np.median(centres, axis=0)
         far = max(self.manifest.tiles, key=lambda entry: float(np.linalg.norm(
-            np.clip(middle, entry.low, entry.high) - middle)))
+            (np.asarray(entry.low) + entry.high) / 2 - middle)))
         return tuple(entry.id for entry in self.manifest.tiles if entry.id != far.id)
 
 

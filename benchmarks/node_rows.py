@@ -14,7 +14,7 @@ from nmap_reloc import text
 
 MEGABYTE = 1e6
 EARLY = 100  # swaps after which memory ought to be flat
-NEAR = 25    # swaps to either side whose median stands for one
+NEAR = 50    # swaps to either side that stand for one
 
 
 def overhead_rows(witness: Witness, calm: Following) -> list[Row]:
@@ -60,7 +60,7 @@ def swap_rows(witness: Witness, calm: Following, swapped: Following, spent: Sequ
 def tf_rows(consumer: Consumer) -> list[Row]:
     """Of both phases."""
     delays, failures = consumer.delays, consumer.failures
-    good = sum(np.isfinite(delays)) / len(delays) if delays else float("nan")
+    good = float(np.isfinite(delays).mean()) if delays else float("nan")
     looks = len(consumer.margins) + failures.total()
     late = failures["ExtrapolationException"]
     said = ", ".join(f"{count} {name}" for name, count in failures.items()) or "none failed"
@@ -69,22 +69,30 @@ def tf_rows(consumer: Consumer) -> list[Row]:
     return [
         Row(f"TF map → base_link at the image's stamp within {SOON * 1e3:.0f} ms of the pose",
             f"{text.percent(good)} of {len(delays)} poses, {both(finite)}", "100 %", good == 1,
-            {"share": float(good), "poses": len(delays), "p50": finite[0], "p95": finite[1]}),
+            {"share": good, "poses": len(delays), "p50": finite[0], "p95": finite[1]}),
         Row("TF map → odom at now, while tracking", f"{looks} looks: {said}; reaches at least "
-            f"{margin:.0f} ms beyond now", "never extrapolates", looks > 0 and late == 0,
+            f"{margin:.0f} ms beyond now; sent at least every {consumer.pause:.0f} ms",
+            "never extrapolates", looks > 0 and late == 0,
             {"looks": looks, "extrapolations": late, "failures": failures.total(),
-             "margin_ms": margin}),
+             "margin_ms": margin, "pause_ms": consumer.pause}),
     ]
 
 
-def memory_row(resident: Sequence[int]) -> Row:
-    """resident: bytes after each swap. Medians, for the allocator breathes."""
-    def around(k: int) -> float:
-        return float(np.median(resident[max(0, k - NEAR):k + NEAR])) / MEGABYTE
-    first, last = around(EARLY), around(len(resident) - 1)
-    return Row(f"resident memory from swap {EARLY} to {len(resident):,}",
-               f"{first:.1f} → {last:.1f} MB ({last - first:+.1f})", "flat",
-               last - first < 5, {"first": first, "last": last, "growth": last - first})
+def memory_row(resident: Sequence[int], tiles: float) -> Row:
+    """resident: bytes after each swap; tiles: bytes of a set of them.
+
+    The least of some swaps: for a moment two or three sets are there, of which images in process
+    hold one. Flat: what is left of the hundreds of sets that came and went is less than one.
+    """
+    def least(k: int) -> float:
+        return min(resident[max(0, k - NEAR):k + NEAR]) / MEGABYTE
+    first, middle, last = (least(k) for k in (EARLY, len(resident) // 2, len(resident)))
+    return Row(f"resident memory at swap {EARLY}, {len(resident) // 2:,} and {len(resident):,}",
+               f"{first:.1f}, {middle:.1f} and {last:.1f} MB ({last - first:+.1f})",
+               f"flat: less than one set of tiles more ({tiles / MEGABYTE:.1f} MB)",
+               last - first < tiles / MEGABYTE,
+               {"first": first, "middle": middle, "last": last, "growth": last - first,
+                "tiles": tiles / MEGABYTE})
 
 
 def images_rows(cost: ImageCost) -> list[Row]:

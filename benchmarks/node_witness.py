@@ -17,6 +17,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.time import Time
 from std_msgs.msg import String
+from tf2_msgs.msg import TFMessage
 from tf2_ros import Buffer, TransformException, TransformListener
 
 from nmap_reloc.errors import NmapError
@@ -93,12 +94,24 @@ class Consumer(Node):
         self.buffer = Buffer()
         self._listener = TransformListener(self.buffer, self)
         self._witness = witness
+        self.create_subscription(TFMessage, "/tf", self._heard, 100)
+        self._newest = 0
+        self.pause = 0.0                    # ms, the longest from one map -> odom to the next
         self.delays: list[float] = []       # ms until the look-up worked; inf: not soon enough
         self.margins: list[float] = []      # ms that map -> odom reaches beyond now
         self.failures: Counter[str] = Counter()
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=work, daemon=True)
                          for work in (self._follow, self._at_now)]
+
+    def _heard(self, message: TFMessage) -> None:
+        """The stamps are the node's: a pause between them is not this process's fault."""
+        for sent in message.transforms:
+            stamp = nanoseconds(sent.header.stamp)
+            if sent.header.frame_id == self._map and stamp > self._newest:
+                if self._newest:
+                    self.pause = max(self.pause, (stamp - self._newest) / MILLION)
+                self._newest = stamp
 
     def start(self) -> None:
         """From now on; stop() ends it."""
@@ -123,7 +136,16 @@ class Consumer(Node):
                 self.delays.append((time.monotonic() - came) * 1e3 if found else float("inf"))
 
     def _at_now(self) -> None:
-        """map -> odom at now, as long as the node says that it is tracking."""
+        """map -> odom at now, as long as the node says that it is tracking.
+
+        What a listener hears first is dated ahead of now: only from then on it can know.
+        """
+        def known() -> bool:
+            now = self.get_clock().now()
+            return bool(self.buffer.can_transform(self._map, "odom", now))
+
+        while not known() and not self._stop.wait(POLL):
+            pass
         while not self._stop.wait(NOW_PERIOD):
             if self._witness.state != "tracking":
                 continue

@@ -23,6 +23,10 @@ COMMANDS = {
     ("map", "attention"): ("map_attention:attention", "Show what the codes of a map look at."),
     ("train", "features"): ("train_features:train_features", "Train the feature extractor."),
     ("train", "neumap"): ("train_neumap:train_neumap", "Train the scene-agnostic decoder."),
+    ("engines", "build"): ("engines:build", "Build the TensorRT plans of this device."),
+    ("engines", "list"): ("engines:list_plans", "Say what runs networks here, list the plans."),
+    ("engines", "check"): ("engines:check", "Compare a backend with onnxruntime on the CPU."),
+    ("engines", "clear"): ("engines:clear", "Remove the TensorRT plans."),
     ("", "evaluate"): ("evaluate:evaluate", "Localize a scene's queries and report how well."),
     ("", "bench"): ("bench:bench", "Measure every representation on scenes."),
     ("", "simulate"): ("simulate:simulate", "Record simulated drives as ROS 2 bags."),
@@ -50,6 +54,7 @@ COMMANDS = {
 GROUPS = {
     "map": "Build and check maps.",
     "train": "Train the networks.",
+    "engines": "What runs the networks, and its TensorRT plans.",
     "topic": "Topics of running nodes, as `ros2 topic` shows them.",
     "lifecycle": "States of lifecycle nodes, as `ros2 lifecycle` shows them.",
     "param": "Parameters of running nodes, as `ros2 param` shows them.",

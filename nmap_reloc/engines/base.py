@@ -20,11 +20,11 @@ from nmap_reloc.errors import NmapError
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 
-class EngineFailed(NmapError):
+class EngineError(NmapError):
     """This backend can't run the network, or can't any more; another one may."""
 
 
-class OutOfRange(NmapError):
+class RangeError(NmapError):
     """An input whose size this engine was not made for; another backend may take it."""
 
 
@@ -98,7 +98,7 @@ class Engine(Protocol):
         """Runs once; the outputs by name. The arrays are the caller's own.
 
         A read-only array that is given again need not be copied to the device again.
-        OutOfRange, EngineFailed.
+        RangeError, EngineError.
         """
         ...
 

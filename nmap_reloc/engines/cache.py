@@ -10,12 +10,13 @@ import json
 import logging
 import os
 import struct
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from nmap_reloc.engines.shapes import Profile
+from nmap_reloc.engines.shapes import Range
 from nmap_reloc.errors import NmapError
 from nmap_reloc.maps.atomic import Writer, writing
 
@@ -28,7 +29,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PlanKey:
-    """All that a plan depends on. model: SHA-256 of the ONNX file; shapes: canonical JSON."""
+    """All that a plan depends on. model: SHA-256 of the ONNX file; shapes: its axes."""
 
     network: str
     model: str
@@ -39,11 +40,12 @@ class PlanKey:
     shapes: str
 
     @staticmethod
-    def of(network: str, model: bytes, precision: str, device: dict[str, str],
-           shapes: Profile) -> PlanKey:
-        """device: tensorrt, device, capability."""
-        return PlanKey(network, sha256(model).hexdigest(), precision, **device,
-                       shapes=json.dumps(shapes, sort_keys=True, separators=(",", ":")))
+    def of(network: str, model: bytes, precision: str, device: Mapping[str, str],
+           ranges: Mapping[str, Range]) -> PlanKey:
+        """model: the ONNX file's bytes. device: tensorrt, device, capability."""
+        shapes = " ".join(f"{axis}={r.least}..{r.usual}..{r.most}"
+                          for axis, r in sorted(ranges.items()))
+        return PlanKey(network, sha256(model).hexdigest(), precision, **device, shapes=shapes)
 
     @property
     def file(self) -> str:

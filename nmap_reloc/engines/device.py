@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
@@ -15,6 +16,7 @@ from typing import Any, TypeVar
 
 from nmap_reloc.errors import NmapError
 
+EXIT_SECONDS = 5.0
 Result = TypeVar("Result")
 _Job = tuple[Callable[[], Any], Future[Any]]
 
@@ -27,8 +29,8 @@ class DeviceThread:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
-        self._at_exit: list[Callable[[], None]] = []
-        # Daemons still run when these are called: the place to give device memory back.
+        self._owned: dict[weakref.finalize[Any, Any], Callable[[], None]] = {}
+        # Daemons still run then: the time to give device memory back.
         atexit.register(self._exit)
 
     def call(self, function: Callable[[], Result]) -> Result:
@@ -46,17 +48,25 @@ class DeviceThread:
                             f"its device memory belongs to {self.name}; call the engine, or use "
                             "DeviceThread.call")
 
-    def at_exit(self, close: Callable[[], None]) -> None:
-        self._at_exit.append(close)
-
-    def forget(self, close: Callable[[], None]) -> None:
-        if close in self._at_exit:
-            self._at_exit.remove(close)
+    def own(self, owner: object, release: Callable[[], None]) -> Callable[[], object]:
+        """Calls release in this thread once: when what it gives is called there, when nothing
+        refers to owner any more, or when the program ends. release must not refer to owner."""
+        def later() -> None:
+            if threading.current_thread() is self._thread:
+                release()
+            else:  # whoever lost the last reference may hold locks: nobody waits
+                self._jobs.put((release, Future()))
+        finalizer = weakref.finalize(owner, later)
+        finalizer.atexit = False  # _exit does it, and waits
+        self._owned = {f: r for f, r in self._owned.items() if f.alive} | {finalizer: release}
+        return finalizer
 
     def _exit(self) -> None:
-        for close in list(self._at_exit):
-            close()
+        for finalizer, release in self._owned.items():
+            if finalizer.alive:
+                self._jobs.put((release, Future()))
         self._jobs.put(None)
+        self._thread.join(EXIT_SECONDS)
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:

@@ -1,4 +1,4 @@
-"""Networks by onnxruntime on the CPU."""
+"""Networks by onnxruntime: CPU, CUDA, or its own TensorRT provider."""
 
 from __future__ import annotations
 
@@ -9,28 +9,42 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from nmap_reloc.engines.base import Arrays
+from nmap_reloc.engines.base import Arrays, Device, EngineError, EngineOptions
+from nmap_reloc.engines.cache import default_folder
+from nmap_reloc.engines.shapes import AXES, graph_of, profile
 from nmap_reloc.errors import NmapError
+
+NAMES = {"CPUExecutionProvider": "CPU", "CUDAExecutionProvider": "CUDA",
+         "TensorrtExecutionProvider": "TensorRT provider"}
+TYPES = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(float16)": np.float16,
+         "tensor(int32)": np.int32, "tensor(bool)": np.bool_}
 
 
 class OnnxEngine:
-    """One onnxruntime session; `threads` 0 leaves their number to onnxruntime."""
+    """One onnxruntime session."""
 
     backend = "onnx"
 
-    def __init__(self, path: Path, threads: int = 0):
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
+    def __init__(self, path: Path, options: EngineOptions | None = None):
+        """EngineError: the provider that was asked for is not in this onnxruntime."""
+        options = options or EngineOptions()
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = options.threads
+        settings.log_severity_level = 3
+        providers = _providers(path, options)
         try:
             self._session: Any = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"])
+                str(path), settings, providers=providers)
         except Exception as error:  # onnxruntime's own types are not public
             reason = " ".join(str(error).split())[:120]
             raise NmapError(f"network {path}: onnxruntime can't load it ({reason}); install the "
                             "package again") from error
+        used = self._session.get_providers()[0]
+        self.reason = f"onnxruntime {onnxruntime.__version__} on {NAMES.get(used, used)}"
+        inputs = self._session.get_inputs()
         self._shapes = {i.name: tuple(d if isinstance(d, int) else -1 for d in i.shape)
-                        for i in self._session.get_inputs()}
+                        for i in inputs}
+        self.dtypes: dict[str, npt.DTypeLike] = {i.name: TYPES[i.type] for i in inputs}
         self._outputs = [o.name for o in self._session.get_outputs()]
 
     def shape(self, name: str) -> tuple[int, ...]:
@@ -43,3 +57,35 @@ class OnnxEngine:
 
     def close(self) -> None:
         self._session = None
+
+
+def _providers(path: Path, options: EngineOptions) -> list[Any]:
+    """Best first; onnxruntime itself falls back to the next one."""
+    available = onnxruntime.get_available_providers()
+    wanted = {Device.CPU: "CPUExecutionProvider", Device.CUDA: "CUDAExecutionProvider",
+              Device.TENSORRT: "TensorrtExecutionProvider"}.get(options.device)
+    if wanted is not None and wanted not in available:
+        raise EngineError(f"device {options.device.value}: this onnxruntime has no {wanted} "
+                           f"(but {', '.join(available)}); install onnxruntime-gpu, or choose cpu")
+    chosen: list[Any] = []
+    if options.device is Device.TENSORRT:
+        chosen.append((wanted, _tensorrt_options(path, options)))
+    if options.device is not Device.CPU and "CUDAExecutionProvider" in available:
+        chosen.append("CUDAExecutionProvider")
+    return [*chosen, "CPUExecutionProvider"]
+
+
+def _tensorrt_options(path: Path, options: EngineOptions) -> dict[str, Any]:
+    """FP32 always: this provider has no way to keep pixels and metres exact in FP16."""
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    known = AXES[graph_of(path.stem)]
+    ranges = profile(path.stem, {i.name: tuple(d if isinstance(d, int) else -1 for d in i.shape)
+                                 for i in session.get_inputs() if i.name in known})
+
+    def shapes(which: int) -> str:
+        return ",".join(f"{name}:{'x'.join(map(str, r[which]))}" for name, r in ranges.items())
+    return {"trt_engine_cache_enable": True,
+            "trt_engine_cache_path": str(options.cache or default_folder()),
+            "trt_max_workspace_size": options.workspace,
+            "trt_profile_min_shapes": shapes(0), "trt_profile_opt_shapes": shapes(1),
+            "trt_profile_max_shapes": shapes(2)}

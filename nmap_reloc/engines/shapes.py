@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nmap_reloc.engines.base import Arrays, Engine, OutOfRange
+from nmap_reloc.engines.base import Arrays, Engine, RangeError
 
 
 @dataclass(frozen=True)
@@ -64,13 +64,13 @@ def profile(network: str, shapes: Mapping[str, Shape]) -> Profile:
 
 
 def check_range(network: str, name: str, shape: Shape, ranges: tuple[Shape, Shape, Shape]) -> None:
-    """OutOfRange: names input, size and what is taken."""
+    """RangeError: names input, size and what is taken."""
     least, _, most = ranges
     if len(shape) != len(least) or any(not low <= size <= high for low, size, high
                                        in zip(least, shape, most, strict=True)):
         taken = " x ".join(str(low) if low == high else f"{low}..{high}"
                            for low, high in zip(least, most, strict=True))
-        raise OutOfRange(f"engine {network}: {name} of {' x '.join(map(str, shape))} is outside "
+        raise RangeError(f"engine {network}: {name} of {' x '.join(map(str, shape))} is outside "
                          f"of what it takes ({taken}); give less, or choose the onnx backend")
 
 

@@ -1,77 +1,81 @@
-"""Networks by TensorRT 10 with pycuda: the only file that knows either.
+"""Networks by TensorRT 10 with pycuda: the only file that imports either.
 
-Written to the Python API of TensorRT 10.3 (JetPack 6.1) and pycuda 2022.1 or newer. CUDA graphs:
-pycuda wraps no stream capture (none up to 2026.1), so every frame is enqueued anew; at about
-twenty calls for a network that is tens of microseconds.
+Written to the Python API of TensorRT 10.3 (JetPack 6.1) and pycuda 2022.1 or newer. No CUDA
+graphs: pycuda wraps no stream capture (none up to 2026.1), so every frame is enqueued anew.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+import threading
+from collections.abc import Callable
+from functools import cache
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from nmap_reloc.engines.base import Arrays, EngineFailed
+from nmap_reloc.engines.base import Arrays, EngineError
+from nmap_reloc.engines.buffers import Holdings, Tensor, active, primary_context
 from nmap_reloc.engines.device import DeviceThread
 from nmap_reloc.engines.shapes import Profile, check_range
 
-OLDEST = (10, 3)
+OLDEST, NEXT = (10, 3), (11, 0)
+Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
 
 def libraries() -> tuple[Any, Any]:
-    """tensorrt and pycuda.driver, initialised. EngineFailed: not here, or of another version."""
+    """tensorrt and pycuda.driver, initialised. EngineError: not here, or of another version."""
     try:
         import pycuda.driver as cuda
         import tensorrt as trt
-    except ImportError as error:
-        raise EngineFailed(f"backend tensorrt: {error}; install TensorRT 10 (JetPack 6.1 has it) "
+    except (ImportError, OSError) as error:
+        raise EngineError(f"backend tensorrt: {one_line(error)}; install TensorRT 10.3 or newer "
                            "and pycuda, or choose the onnx backend") from error
     version = tuple(int(part) for part in trt.__version__.split(".")[:2])
-    if not OLDEST <= version < (11, 0):
-        raise EngineFailed(f"backend tensorrt: TensorRT {trt.__version__} is installed, 10.3 or a "
+    if not OLDEST <= version < NEXT:
+        raise EngineError(f"backend tensorrt: TensorRT {trt.__version__} is installed, 10.3 or a "
                            "later 10 is needed; install it, or choose the onnx backend")
     try:
         cuda.init()
     except cuda.Error as error:
-        raise EngineFailed(f"backend tensorrt: no CUDA device ({error}); choose the onnx backend"
-                           ) from error
+        raise EngineError(f"backend tensorrt: no CUDA device ({one_line(error)}); choose the "
+                           "onnx backend") from error
     return trt, cuda
 
 
 def device_facts() -> dict[str, str]:
-    """What a plan is bound to besides its network. EngineFailed: see libraries."""
+    """What a plan is bound to besides its network. EngineError: see libraries."""
     trt, cuda = libraries()
     device = cuda.Device(0)
     return {"tensorrt": trt.__version__, "device": device.name(),
             "capability": ".".join(str(part) for part in device.compute_capability())}
 
 
-@contextmanager
-def active(context: Any) -> Iterator[None]:
-    """Current in this thread only inside: pycuda aborts a program whose thread ends with one."""
-    context.push()
-    try:
-        yield
-    finally:
-        context.pop()
+@cache
+def logger_of(trt: Any) -> Any:
+    """Sends TensorRT's messages to logging and remembers the last error of each thread.
 
-
-def logger_of(trt: Any, errors: list[str]) -> Any:
-    """Sends TensorRT's messages to logging; errors: collects those that say why it failed."""
-    class Log(trt.ILogger):  # type: ignore[misc, name-defined]
+    One for the process: TensorRT goes on using the first that it was given.
+    """
+    class Log(trt.ILogger):  # type: ignore[misc]
         def __init__(self) -> None:
             trt.ILogger.__init__(self)
+            self.errors: dict[int, str] = {}
 
         def log(self, severity: Any, msg: str) -> None:
             bad = severity in (trt.ILogger.INTERNAL_ERROR, trt.ILogger.ERROR)
             if bad:
-                errors.append(one_line(msg))
+                self.errors[threading.get_ident()] = one_line(msg)
             log.log(logging.WARNING if bad else logging.DEBUG, "TensorRT: %s", msg)
+
+        def start(self) -> None:
+            self.errors.pop(threading.get_ident(), None)
+
+        def said(self) -> str:
+            error = self.errors.get(threading.get_ident())
+            return f" [TensorRT: {error}]" if error else ""
     return Log()
 
 
@@ -79,59 +83,21 @@ def one_line(problem: object) -> str:
     return " ".join(str(problem).split())[:160]
 
 
-class _Tensor:
-    """An input or output: pinned host memory and device memory that only ever grow."""
-
-    def __init__(self, name: str, dtype: Any, is_input: bool) -> None:
-        self.name, self.dtype, self.is_input = name, np.dtype(dtype), is_input
-        self.shape: tuple[int, ...] = ()
-        self.sent: npt.NDArray[Any] | None = None  # the read-only array that lies on the device
-        self.host: Any = None
-        self.device: Any = None
-
-    def fit(self, cuda: Any, shape: tuple[int, ...]) -> None:
-        """Room for this shape; called only when it changes."""
-        self.shape, self.sent = shape, None
-        needed = max(1, int(np.prod(shape))) * self.dtype.itemsize
-        if self.host is None or self.host.nbytes < needed:
-            self.free()
-            room = needed + needed // 4
-            self.host = cuda.pagelocked_empty(room, np.uint8)
-            self.device = cuda.mem_alloc(room)
-
-    def view(self) -> npt.NDArray[Any]:
-        """The pinned memory as this tensor."""
-        count = int(np.prod(self.shape)) * self.dtype.itemsize
-        viewed: npt.NDArray[Any] = self.host[:count].view(self.dtype).reshape(self.shape)
-        return viewed
-
-    def free(self) -> None:
-        if self.device is not None:
-            self.device.free()
-        self.host = self.device = None
-
-
 class TensorrtEngine:
     """A deserialised plan in the device thread; any thread may call it."""
 
     backend = "tensorrt"
 
-    def __init__(self, network: str, plan: bytes, ranges: Profile, thread: DeviceThread):
-        """EngineFailed: TensorRT does not take the plan, or there is no memory."""
-        self._network, self._ranges, self._thread = network, ranges, thread
-        self._errors: list[str] = []
-        self._tensors: dict[str, _Tensor] = {}
-        self._engine: Any = None
-        self._scratch: Any = None  # what TensorRT works in, sized for the shapes at hand
-        self._scratch_bytes = 0
+    def __init__(self, network: str, plan: bytes, thread: DeviceThread, reason: str = "") -> None:
+        """EngineError: TensorRT does not take the plan, or there is no memory."""
+        self._network, self._thread, self.reason = network, thread, reason
+        self._shapes: dict[str, tuple[int, ...]] = {}
+        self._ranges: Profile = {}
         self._bound = False
-        self.reason = ""
-        thread.call(lambda: self._guarded(lambda: self._open(plan)))
-        thread.at_exit(self.close)
-
-    @property
-    def dtypes(self) -> dict[str, npt.DTypeLike]:
-        return {t.name: t.dtype for t in self._tensors.values() if t.is_input}
+        thread.call(lambda: self._start(plan))
+        self.dtypes: dict[str, npt.DTypeLike] = {
+            t.name: t.dtype for t in self._held.tensors.values() if t.is_input}
+        self._close = thread.own(self, self._held.release)
 
     def shape(self, name: str) -> tuple[int, ...]:
         return self._shapes[name]
@@ -140,31 +106,102 @@ class TensorrtEngine:
         return self._thread.call(lambda: self.run(inputs))
 
     def run(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
-        """The same for callers that are in the device thread. NmapError: they are not."""
+        """The same for who is in the device thread already. NmapError: who is not."""
         self._thread.check(f"engine {self._network}")
-        if self._engine is None:
-            raise EngineFailed(f"engine {self._network}: it was closed; open it again")
-        given = {t.name: np.ascontiguousarray(inputs[t.name], t.dtype)
-                 for t in self._tensors.values() if t.is_input}
+        if self._held.plan is None:
+            raise EngineError(f"engine {self._network}: it was closed; open it again")
+        given = {name: np.ascontiguousarray(inputs[name], dtype)
+                 for name, dtype in self.dtypes.items()}
         for name, array in given.items():
             check_range(self._network, name, array.shape, self._ranges[name])
         return self._guarded(lambda: self._run(given))
 
     def close(self) -> None:
-        self._thread.forget(self.close)
         self._thread.call(self._close)
 
-    def _guarded(self, work: Callable[[], Result]) -> Result:
-        """In the context; what TensorRT and CUDA report becomes EngineFailed."""
-        trt, cuda = self._trt, self._cuda = libraries()
-        self._errors.clear()
-        if self._engine is None:
-            self._context = cuda.Device(0).retain_primary_context()
+    def _start(self, plan: bytes) -> None:
+        self._trt, self._cuda = libraries()
+        self._logger = logger_of(self._trt)
+        self._held = Holdings(self._cuda, primary_context(self._cuda))
         try:
-            with active(self._context):
+            self._guarded(lambda: self._open(plan))
+        except BaseException:
+            self._held.release()
+            raise
+
+    def _open(self, plan: bytes) -> None:
+        trt, held = self._trt, self._held
+        runtime = trt.Runtime(self._logger)
+        engine = runtime.deserialize_cuda_engine(plan)
+        if engine is None:
+            raise self._failed("TensorRT does not take the plan; build it again")
+        context = engine.create_execution_context(
+            trt.ExecutionContextAllocationStrategy.USER_MANAGED)
+        if context is None:
+            raise self._failed("TensorRT can't prepare to run the plan; free device memory")
+        held.plan, held.stream = (runtime, engine, context), self._cuda.Stream()
+        for i in range(engine.num_io_tensors):
+            name = engine.get_tensor_name(i)
+            is_input = engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT
+            held.tensors[name] = Tensor(name, trt.nptype(engine.get_tensor_dtype(name)), is_input)
+            if is_input:
+                self._shapes[name] = tuple(engine.get_tensor_shape(name))
+                least, usual, most = engine.get_tensor_profile_shape(name, 0)
+                self._ranges[name] = (tuple(least), tuple(usual), tuple(most))
+
+    def _run(self, given: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+        cuda, stream, tensors = self._cuda, self._held.stream, self._held.tensors
+        if not self._bound or any(tensors[n].shape != a.shape for n, a in given.items()):
+            self._bind(given)
+        for name, array in given.items():
+            tensor = tensors[name]
+            if tensor.sent is None or tensor.sent is not array:
+                np.copyto(tensor.array, array)
+                cuda.memcpy_htod_async(tensor.device, tensor.bytes, stream)
+                tensor.sent = None if array.flags.writeable else array
+        if not self._held.plan[2].execute_async_v3(stream.handle):
+            raise self._failed("TensorRT could not run it; restart the program")
+        made = [tensor for tensor in tensors.values() if not tensor.is_input]
+        for tensor in made:
+            cuda.memcpy_dtoh_async(tensor.bytes, tensor.device, stream)
+        stream.synchronize()
+        return {tensor.name: tensor.array.copy() for tensor in made}
+
+    def _bind(self, given: dict[str, npt.NDArray[Any]]) -> None:
+        """Shapes, memory and addresses: once, until a shape changes."""
+        held, context = self._held, self._held.plan[2]
+        self._bound = False
+        for name, array in given.items():
+            if not context.set_input_shape(name, array.shape):
+                raise self._failed(f"TensorRT refuses {name} of shape {array.shape}; build the "
+                                   "plan again")
+            held.tensors[name].fit(self._cuda, array.shape)
+        missing = context.infer_shapes()
+        if missing:
+            raise self._failed(f"shapes of {', '.join(missing)} can't be told; build it again")
+        held.fit_scratch(context.update_device_memory_size_for_shapes())
+        if held.scratch is not None:
+            context.set_device_memory(int(held.scratch), held.scratch_bytes)
+        for tensor in held.tensors.values():
+            if not tensor.is_input:
+                tensor.fit(self._cuda, tuple(context.get_tensor_shape(tensor.name)))
+            if not context.set_tensor_address(tensor.name, int(tensor.device)):
+                raise self._failed(f"TensorRT refuses the memory of {tensor.name}; report it")
+        self._bound = True
+
+    def _guarded(self, work: Callable[[], Result]) -> Result:
+        """In the context; whatever TensorRT and CUDA report becomes EngineError."""
+        self._logger.start()
+        try:
+            with active(self._held.context):
                 return work()
-        except cuda.MemoryError as error:
-            raise self._failed("the GPU has no memory left; close what else uses it, or load "
-                               "fewer tiles", error) from error
-        except (cuda.Error, RuntimeError) as error:
-            raise self._failed("the GPU reports an error; restart the program", error) from error
+        except self._cuda.MemoryError as error:
+            raise self._failed(f"the GPU has no memory left ({one_line(error)}); close what else "
+                               "uses it, or load fewer tiles") from error
+        except (self._cuda.Error, RuntimeError, TypeError, AttributeError) as error:
+            raise self._failed(f"{type(error).__name__}: {one_line(error)}; restart the program, "
+                               "or choose the onnx backend") from error
+
+    def _failed(self, what: str) -> EngineError:
+        self._bound = False
+        return EngineError(f"engine {self._network}: {what}{self._logger.said()}")

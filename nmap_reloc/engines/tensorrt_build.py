@@ -1,63 +1,62 @@
-"""A TensorRT plan from an ONNX file: profile, precision, calibration, progress."""
+"""A TensorRT plan from an ONNX file: shape ranges, precision, calibration, progress."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from nmap_reloc.engines.base import Arrays, EngineFailed, Precision
+from nmap_reloc.engines.background import Progress
+from nmap_reloc.engines.base import Arrays, EngineError, Precision
+from nmap_reloc.engines.buffers import active, primary_context
 from nmap_reloc.engines.shapes import Profile, profile
-from nmap_reloc.engines.tensorrt import active, libraries, logger_of, one_line
-
-Progress = Callable[[str, int, int], bool]  # phase, step, steps -> go on?
+from nmap_reloc.engines.tensorrt import libraries, logger_of, one_line
 
 
-def build_plan(network_name: str, model: bytes, precision: Precision, workspace: int,
-               progress: Progress, calibration: Iterable[Arrays] = ()) -> tuple[bytes, Profile]:
-    """A serialised engine; takes minutes, may run in any thread. EngineFailed, with TensorRT's
-    reason. calibration: inputs of the usual size, for INT8."""
+def build_plan(name: str, model: bytes, precision: Precision, workspace: int, progress: Progress,
+               calibration: Iterable[Arrays] = ()) -> bytes:
+    """Takes minutes; in any thread, frames go on. EngineError, with TensorRT's own reason.
+
+    calibration: inputs of the usual size, for INT8.
+    """
     trt, cuda = libraries()
-    errors: list[str] = []
-    logger = logger_of(trt, errors)
-
-    def failed(what: str) -> EngineFailed:
-        return EngineFailed(f"engine {network_name}: {what} ({errors[-1] if errors else 'no reason'}"
-                            " given); choose the onnx backend, or report it")
+    logger, monitor = logger_of(trt), _monitor(trt, progress)  # TensorRT holds neither
+    logger.start()
     try:
-        with active(cuda.Device(0).retain_primary_context()):
+        with active(primary_context(cuda)):
             builder = trt.Builder(logger)
-            network = builder.create_network(0)  # 10 knows explicit batches only
+            network = builder.create_network(0)  # since 10 every batch is explicit
             parser = trt.OnnxParser(network, logger)
             if not parser.parse(model):
-                errors += [one_line(parser.get_error(i).desc())
-                           for i in range(parser.num_errors)]
-                raise failed("TensorRT can't read the ONNX file")
-            inputs = [network.get_input(i) for i in range(network.num_inputs)]
-            ranges = profile(network_name, {i.name: tuple(i.shape) for i in inputs})
-            config = _config(trt, builder, network, ranges, precision, workspace)
-            config.progress_monitor = _monitor(trt, progress)
+                found = [one_line(parser.get_error(i).desc()) for i in range(parser.num_errors)]
+                raise RuntimeError("TensorRT can't read the ONNX file: " + "; ".join(found[:2]))
+            config = _config(trt, builder, network, name, precision, workspace)
+            config.progress_monitor = monitor
             calibrator = _calibrator(trt, cuda, calibration)
-            if precision is Precision.INT8:
-                config.int8_calibrator = calibrator
-            plan = builder.build_serialized_network(network, config)
-            calibrator.free()
+            try:
+                if precision is Precision.INT8:
+                    config.int8_calibrator = calibrator
+                plan = builder.build_serialized_network(network, config)
+            finally:
+                calibrator.free()
             if plan is None:
-                raise failed("TensorRT built nothing")
-            return bytes(plan), ranges
-    except (cuda.Error, RuntimeError, ValueError, TypeError) as error:
-        errors.append(one_line(error))
-        raise failed("building failed") from error
+                raise RuntimeError("TensorRT built nothing")
+            return bytes(plan)
+    except (cuda.Error, RuntimeError, ValueError, TypeError, AttributeError) as error:
+        raise EngineError(f"engine {name}: no plan could be built ({one_line(error)}); choose "
+                           f"the onnx backend{logger.said()}") from error
 
 
-def _config(trt: Any, builder: Any, network: Any, ranges: Profile, precision: Precision,
+def _config(trt: Any, builder: Any, network: Any, name: str, precision: Precision,
             workspace: int) -> Any:
     config = builder.create_builder_config()
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace)
+    inputs = [network.get_input(i) for i in range(network.num_inputs)]
+    ranges: Profile = profile(name, {i.name: tuple(i.shape) for i in inputs})
     shapes = builder.create_optimization_profile()
-    for name, (least, usual, most) in ranges.items():
-        shapes.set_shape(name, least, usual, most)
+    for given, (least, usual, most) in ranges.items():
+        shapes.set_shape(given, least, usual, most)
     config.add_optimization_profile(shapes)
     if precision is not Precision.FP32:
         config.set_flag(trt.BuilderFlag.FP16)
@@ -65,7 +64,8 @@ def _config(trt: Any, builder: Any, network: Any, ranges: Profile, precision: Pr
         _keep_exact(trt, network)
     if precision is Precision.INT8:
         config.set_flag(trt.BuilderFlag.INT8)
-        config.set_calibration_profile(shapes)
+        if not config.set_calibration_profile(shapes):
+            raise RuntimeError("TensorRT refuses the calibration profile")
     return config
 
 
@@ -77,19 +77,22 @@ def _keep_exact(trt: Any, network: Any) -> None:
         layer = network.get_layer(i)
         given = [layer.get_input(k) for k in range(layer.num_inputs)]
         made = [layer.get_output(k) for k in range(layer.num_outputs)]
-        after = any(tensor is not None and tensor.name in exact for tensor in given)
-        if after or layer.type == trt.LayerType.TOPK:
+        if layer.type == trt.LayerType.TOPK or any(
+                tensor is not None and tensor.name in exact for tensor in given):
             exact.update(tensor.name for tensor in made)
         elif layer.type not in (trt.LayerType.REDUCE, trt.LayerType.NORMALIZATION):
             continue
-        if all(tensor.dtype == trt.float32 for tensor in made):  # indices stay integers
+        if layer.type == trt.LayerType.CAST:  # says its type itself
+            continue
+        real = [k for k, tensor in enumerate(made) if tensor.dtype == trt.float32]
+        if real:  # indices stay integers
             layer.precision = trt.float32
-            for k in range(layer.num_outputs):
-                layer.set_output_type(k, trt.float32)
+        for k in real:
+            layer.set_output_type(k, trt.float32)
 
 
 def _monitor(trt: Any, progress: Progress) -> Any:
-    class Monitor(trt.IProgressMonitor):  # type: ignore[misc, name-defined]
+    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)
             self.steps: dict[str, int] = {}
@@ -106,7 +109,7 @@ def _monitor(trt: Any, progress: Progress) -> Any:
 
 
 def _calibrator(trt: Any, cuda: Any, batches: Iterable[Arrays]) -> Any:
-    class Calibrator(trt.IInt8EntropyCalibrator2):  # type: ignore[misc, name-defined]
+    class Calibrator(trt.IInt8EntropyCalibrator2):  # type: ignore[misc]
         def __init__(self) -> None:
             trt.IInt8EntropyCalibrator2.__init__(self)
             self.batches = iter(batches)
@@ -129,7 +132,7 @@ def _calibrator(trt: Any, cuda: Any, batches: Iterable[Arrays]) -> Any:
             return None
 
         def write_calibration_cache(self, cache: Any) -> None:
-            """The plan is kept; what led to it need not be."""
+            """The plan is what is kept."""
 
         def free(self) -> None:
             while self.device:

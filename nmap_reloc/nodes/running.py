@@ -13,6 +13,15 @@ from rclpy.node import Node
 from nmap_reloc.errors import NmapError
 
 
+def _spin(node: Node) -> None:
+    try:
+        rclpy.spin(node)
+    except Exception:
+        if node.context.ok():
+            raise
+        # Asked to stop while a callback ran: what it could not publish any more is no failure.
+
+
 def run_node(make: Callable[[], Node], arguments: list[str] | None = None) -> int:
     """Spins the node until it is asked to stop; 1 where it could not be made, with one line."""
     rclpy.init(args=arguments)
@@ -20,7 +29,7 @@ def run_node(make: Callable[[], Node], arguments: list[str] | None = None) -> in
     try:
         node = make()
         with suppress(KeyboardInterrupt, ExternalShutdownException):  # asked to stop
-            rclpy.spin(node)
+            _spin(node)
     except NmapError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

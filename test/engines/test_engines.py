@@ -117,7 +117,8 @@ def test_weights_of_another_network_are_refused(tmp_path: Path, neumap_weights: 
 
 
 def test_an_unknown_backend_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(NmapError, match=r"backend 'cuda': .*choose one of auto, onnx, torch"):
+    with pytest.raises(NmapError, match=r"backend 'cuda': .*choose one of auto, tensorrt, "
+                       "onnx, torch"):
         open_engine("features", "cuda", tmp_path)
 
 

@@ -1,0 +1,31 @@
+"""Inputs of the small networks, and how answers are compared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from small_networks import textured
+
+from nmap_reloc.engines.base import Arrays
+
+
+def picture(height: int = 96, width: int = 128, count: int = 60) -> Arrays:
+    return {"image": (textured(height, width, height) / np.float32(255))[None, None],
+            "slots": np.zeros(count, np.float32)}
+
+
+def query(keypoints: int = 40, codes: int = 50) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(codes)
+
+    def some(*shape: int) -> np.ndarray:
+        return rng.normal(size=shape).astype(np.float32)
+    return {"descriptors": some(keypoints, 128), "codes": some(codes, 16),
+            "keys": some(2, codes, 32), "values": some(2, codes, 32), "positions": some(codes, 3),
+            "voxels": rng.integers(0, 5, codes), "side": np.ones(1, np.float32)}
+
+
+def same(a: dict[str, Any], b: dict[str, Any]) -> None:
+    assert a.keys() == b.keys()
+    for name, value in a.items():
+        np.testing.assert_array_equal(value, b[name], err_msg=name)

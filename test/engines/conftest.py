@@ -1,0 +1,43 @@
+"""A double of TensorRT and pycuda in the place of the real ones, on a GPU that tests can break."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nmap_reloc.engines.device import device_thread
+from nmap_reloc.engines.shapes import RANGES
+
+DOUBLE = Path(__file__).parent / "fake_tensorrt"
+USUAL = {"height": 96, "width": 128, "keypoints": 64, "codes": 256}
+MODULES = ("tensorrt", "pycuda", "fake_gpu", "documented")
+
+
+def _forget() -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] in MODULES]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
+    """The double's GPU; engines that the test opens keep their plans in tmp_path/plans. What is
+    usual is small here, so that warming up takes no time."""
+    pytest.importorskip("onnx")
+    for ranges in RANGES.values():
+        for axis, sizes in list(ranges.items()):
+            monkeypatch.setitem(ranges, axis, replace(sizes, usual=USUAL[axis]))
+    monkeypatch.setenv("NMAP_ENGINE_CACHE", str(tmp_path / "plans"))
+    monkeypatch.syspath_prepend(str(DOUBLE))
+    _forget()
+    import fake_gpu
+
+    yield fake_gpu.gpu
+    _forget()
+    device_thread().call(lambda: None)  # what it still had to give back is done before this
+    # A thread that ends with a context aborts the program: none may be left anywhere.
+    assert not any(fake_gpu.gpu.stacks.values())

@@ -1,0 +1,1 @@
+"""A double of pycuda's driver interface for machines without a GPU."""
