@@ -25,6 +25,7 @@ MAPPING = ["rosbags>=0.10", "pillow>=10", "pycolmap>=4.0"]
 EVALUATION = ["matplotlib>=3.8", "pillow>=10"]
 SIMULATION = ["trimesh>=4", "embreex>=2.17", "rosbags>=0.10"]
 STANDALONE = ["cyclonedds>=11", "rosbags>=0.10", "pyyaml>=6"]
+JETSON = ["pycuda>=2022.1"]  # TensorRT itself comes with JetPack
 TEST = ["pytest>=8", "ruff>=0.9", "mypy>=1.14", "scipy>=1.11", "types-setuptools",
         "types-PyYAML"]
 OFFLINE = TRAIN + MAPPING + EVALUATION + SIMULATION + STANDALONE
@@ -64,6 +65,7 @@ setup(
         "evaluation": EVALUATION,
         "simulation": SIMULATION,
         "standalone": STANDALONE,
+        "jetson": JETSON,
         "test": TEST,
         "dev": TEST + OFFLINE,
     },

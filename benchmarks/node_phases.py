@@ -63,9 +63,9 @@ class Trial:
         tiles = self._everything if self._generation % 2 else self._fewer
         start = time.monotonic()
         self.robot.ask(self._generation, tiles)
-        came = wait(lambda: self.witness.loaded.get(self._generation),
-                    f"generation {self._generation} of active_tiles was not confirmed", patience)
-        return (came - start) * 1e3
+        wait(lambda: self._generation in self.witness.loaded,
+             f"generation {self._generation} of active_tiles was not confirmed", patience)
+        return (self.witness.loaded[self._generation] - start) * 1e3
 
     def find(self) -> list[float]:
         """Each view with either set of tiles, the next when it is answered; keeps the views that

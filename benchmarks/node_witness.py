@@ -7,8 +7,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
+import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseWithCovarianceStamped
 from node_robot import LATCHED
@@ -23,7 +24,6 @@ from tf2_ros import Buffer, TransformException, TransformListener
 from nmap_reloc.errors import NmapError
 from nmap_reloc.nodes.convert import nanoseconds
 
-Value = TypeVar("Value")
 NOW_PERIOD = 0.02   # s between two looks of the consumer at now
 SOON = 0.1          # s in which TF of an accepted pose has to be there
 POLL = 0.001        # s
@@ -160,20 +160,17 @@ class Consumer(Node):
                     (nanoseconds(newest.header.stamp) - now.nanoseconds) / MILLION)
 
 
-def wait(condition: Callable[[], Value], otherwise: str, seconds: float = 30.0) -> Value:
-    """Its value once it is true; NmapError with `otherwise` when it does not come."""
+def wait(condition: Callable[[], object], otherwise: str, seconds: float = 30.0) -> None:
+    """Returns once it is true; NmapError with `otherwise` when it never is."""
     deadline = time.monotonic() + seconds
-    while not (value := condition()):
+    while not condition():
         if time.monotonic() > deadline:
             raise NmapError(f"{otherwise} within {seconds:g} s")
         time.sleep(POLL)
-    return value
 
 
 def quantiles(values: Any) -> tuple[float, float]:
     """Median and 95th percentile; nan of nothing."""
-    import numpy as np
-
     if not len(values):
         return float("nan"), float("nan")
     return float(np.percentile(values, 50)), float(np.percentile(values, 95))

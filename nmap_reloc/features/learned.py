@@ -29,8 +29,12 @@ class LearnedExtractor:
         self.keypoints = keypoints
         self.content_hash = content_hash("features", weights)
         self._engine = open_engine("features", backend, weights, threads)
-        self.backend = self._engine.backend
         self.dimensions = self(np.zeros((64, 64), np.uint8)).descriptors.shape[1]
+
+    @property
+    def backend(self) -> str:
+        """Of the engine as it is now: a plan that is ready takes over between two images."""
+        return self._engine.backend
 
     def __call__(self, image: Image) -> Features:
         if image.dtype != np.uint8 or image.ndim not in (2, 3) or 0 in image.shape \

@@ -184,9 +184,23 @@ class RelocNode(Node):
             self.get_logger().error(f"tiles stay as they were: {reason}")
             self.figures.failed(reason)
         if self.loader.site.manifest.map_version != self.pipeline.manifest.map_version:
-            self.pipeline.index = SiteIndex.read(self.loader.site)
-            self.pipeline.manifest = self.loader.site.manifest
-        self._tell_tiles(loaded)
+            self._map_updated(self.loader.site)
+        try:
+            self._tell_tiles(loaded)
+        except Exception:
+            if self.context.ok():
+                raise
+            # Asked to stop meanwhile: nobody waits for the confirmation any more.
+
+    def _map_updated(self, site: Site) -> None:
+        self.pipeline.manifest = site.manifest
+        self.figures.tiles_total = len(site.manifest.tiles)
+        try:
+            self.pipeline.index = SiteIndex.read(site)
+        except NmapError as error:  # of a tile that nobody asked for, perhaps
+            self.pipeline.index = None
+            self.figures.failed(error)
+            self.get_logger().error(f"no tiles are proposed while lost: {error}")
 
     def _tell_tiles(self, loaded: Loaded) -> None:
         figures = self.figures

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -112,7 +113,10 @@ class TileLoader:
                 wanted, self._wish = self._wish, None
             assert wanted is not None
             self.loaded = self._attempt(wanted)
-            self.on_change(self.loaded)
+            try:
+                self.on_change(self.loaded)
+            except Exception:  # the next wish is granted all the same
+                logging.getLogger(__name__).exception("tile loader: on_change failed")
 
     def _attempt(self, wanted: Wanted) -> Loaded:
         old, start = self.loaded, time.perf_counter()

@@ -34,7 +34,7 @@ def error_line(result: Result) -> str:
 def test_info_shows_what_is_there(site: Path) -> None:
     result = run("info", site)
     assert result.exit_code == 0
-    for words in ("kitchen, version 1", "neumap", "retrieval", "manifest", "97.0%", "metres",
+    for words in ("kitchen, version 1", "neumap", "retrieval", "manifest", "97 %", "metres",
                   "aaaaaaaaaaaa", "not part of the size"):
         assert words in result.stdout
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import queue
+import shutil
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +127,7 @@ def test_images_flow_through_a_hundred_swaps(swapping: Swapping) -> None:
         for k in range(SWAPS):
             swapping.swap()
             assert until(lambda k=k: worker.processed - processed >= k // 4), "images stand still"
+    assert until(lambda: newest(scene) == max(swapping.view_at)), "the last image has no pose"
     assert until(lambda: worker.processed + worker.dropped == worker.offered)
     answered = worker.processed - processed
     assert until(lambda: len(scene.robot.poses) - poses == answered), "an image without a pose"
@@ -133,10 +136,15 @@ def test_images_flow_through_a_hundred_swaps(swapping: Swapping) -> None:
     assert set(figures.dropped) <= {"newer"} and figures.dropped["newer"] == worker.dropped
     assert figures.refusals.total() == refusals
     stamps = [nanoseconds(pose.header.stamp) for pose in scene.robot.poses[poses:]]
-    assert stamps == sorted(set(stamps)) and stamps[-1] == max(swapping.view_at)
+    assert stamps == sorted(set(stamps))
     assert swapping.confirmed()[1:] == list(range(1, swapping.generation + 1))
     assert not figures.refused_tiles and figures.swaps == swapping.generation
     check_poses(swapping, poses)
+
+
+def newest(scene: Scene) -> int:
+    """The stamp of the last pose, ns."""
+    return nanoseconds(scene.robot.poses[-1].header.stamp)
 
 
 def check_poses(swapping: Swapping, first: int) -> None:
@@ -147,6 +155,25 @@ def check_poses(swapping: Swapping, first: int) -> None:
         truth = robot.truth(swapping.view_at[nanoseconds(pose.header.stamp)])
         assert np.linalg.norm(found.translation - truth.translation) < 0.15
         assert angle_degrees(found, truth) < 2
+
+
+def test_a_damaged_tile_of_the_next_map_stops_no_swap(place: Source, place_map: Path,
+                                                      tmp_path: Path) -> None:
+    site = Path(shutil.copytree(place_map, tmp_path / "site"))
+    manifest = Site.open(site).manifest
+    scene = begin(place, site, tiles="managed")
+    try:
+        updated = Swapping(scene, replace(manifest, map_version=manifest.map_version + 1),
+                           [[manifest.tiles[0].id]])
+        (site / "manifest.json").write_bytes(updated.manifest.to_bytes())
+        (site / manifest.tiles[-1].file).write_bytes(b"damaged")
+        updated.swap()
+        assert until(lambda: manifest.tiles[-1].sha256[:12] in scene.node.figures.last_error)
+        updated.swap()
+        assert scene.node.figures.map_version == manifest.map_version + 1
+        scene.look(0, 1)  # lost or not, an image is answered
+    finally:
+        scene.close()
 
 
 def test_memory_does_not_grow_with_the_swaps(place_map: Path) -> None:
