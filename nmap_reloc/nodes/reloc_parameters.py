@@ -56,7 +56,7 @@ class _Interface:
         True, "Publish on TF. False: something else (a filter that fuses ~/pose) does.",
         group="TF")
     transform_tolerance: float = described(
-        0.1, "The transform is dated so far into the future, so that it holds until the next "
+        0.2, "The transform is dated so far into the future, so that it holds until the next "
         "one.", unit="s", low=0.0, high=5.0)
     tf_rate: float = described(
         20.0, "How often the transform is sent again between two images.", unit="Hz", low=0.5,
