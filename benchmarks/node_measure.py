@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import rclpy
+from heartbeat import Heartbeat
 from node_images import image_cost
 from node_phases import Trial, sustainable
 from node_place import Place
@@ -44,8 +45,10 @@ def measure(place: Place, log: Path, keypoints: int, plan: Plan) -> list[Row]:
 
 def _with_node(trial: Trial, plan: Plan) -> list[Row]:
     trial.connect()
-    period = sustainable(trial.find()) if plan.rate == 0 else 1 / plan.rate
-    with Spinning(Consumer(trial.witness, trial.place.manifest.frame)) as consumer:
+    usual = sustainable(trial.find())
+    period = 1 / plan.rate if plan.rate else usual
+    with (Spinning(Consumer(trial.witness, trial.place.manifest.frame)) as consumer,
+          Heartbeat() as heartbeat):
         window = min(600.0, max(1.0, plan.images * period))
         trial.witness.set("diagnostics_window", window)
         consumer.start()
@@ -54,7 +57,7 @@ def _with_node(trial: Trial, plan: Plan) -> list[Row]:
         swapped, spent = trial.follow(max(plan.images, plan.swaps), period,
                                       f"the same with {plan.swaps} swaps", plan.swaps)
         consumer.stop()
-        rows += swap_rows(trial.witness, calm, swapped, spent) + tf_rows(consumer)
+        rows += swap_rows(trial.witness, calm, swapped, spent) + tf_rows(consumer, heartbeat)
     resident = trial.many_swaps(plan.memory_swaps, MEMORY_PERIOD)
     trial.witness.news()
     rows.append(memory_row(resident, trial.witness.number("bytes")))

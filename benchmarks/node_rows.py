@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+from heartbeat import Heartbeat
 from node_images import ImageCost
 from node_phases import Following
 from node_table import Row, both
@@ -13,6 +15,7 @@ from node_witness import SOON, Consumer, Witness, quantiles
 from nmap_reloc import text
 
 MEGABYTE = 1e6
+AHEAD = 0.25  # s before a look in which what it needs is sent: tolerance and one period of TF
 EARLY = 100  # swaps after which memory ought to be flat
 NEAR = 50    # swaps to either side that stand for one
 
@@ -57,13 +60,14 @@ def swap_rows(witness: Witness, calm: Following, swapped: Following, spent: Sequ
     ]
 
 
-def tf_rows(consumer: Consumer) -> list[Row]:
+def tf_rows(consumer: Consumer, heartbeat: Heartbeat) -> list[Row]:
     """Of both phases."""
-    delays, failures = consumer.delays, consumer.failures
+    delays, failures = consumer.delays, Counter(name for _, name in consumer.failures)
     good = float(np.isfinite(delays).mean()) if delays else float("nan")
     looks = len(consumer.margins) + failures.total()
-    late = failures["ExtrapolationException"]
+    excused = sum(heartbeat.stalled(at - AHEAD, at) for at, _ in consumer.failures)
     said = ", ".join(f"{count} {name}" for name, count in failures.items()) or "none failed"
+    said += f" ({excused} while the machine stood still)" if excused else ""
     finite = quantiles([ms for ms in delays if np.isfinite(ms)])
     margin = min(consumer.margins, default=float("nan"))
     return [
@@ -72,9 +76,10 @@ def tf_rows(consumer: Consumer) -> list[Row]:
             {"share": good, "poses": len(delays), "p50": finite[0], "p95": finite[1]}),
         Row("TF map → odom at now, while tracking", f"{looks} looks: {said}; reaches at least "
             f"{margin:.0f} ms beyond now; sent at least every {consumer.pause:.0f} ms",
-            "never extrapolates", looks > 0 and late == 0,
-            {"looks": looks, "extrapolations": late, "failures": failures.total(),
-             "margin_ms": margin, "pause_ms": consumer.pause}),
+            "never extrapolates", looks > 0 and failures.total() == excused,
+            {"looks": looks, "failures": failures.total(), "while_stalled": excused,
+             "margin_ms": margin, "pause_ms": consumer.pause,
+             "longest_stall_ms": heartbeat.longest * 1e3}),
     ]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -99,7 +98,7 @@ class Consumer(Node):
         self.pause = 0.0                    # ms, the longest from one map -> odom to the next
         self.delays: list[float] = []       # ms until the look-up worked; inf: not soon enough
         self.margins: list[float] = []      # ms that map -> odom reaches beyond now
-        self.failures: Counter[str] = Counter()
+        self.failures: list[tuple[float, str]] = []  # (time.monotonic(), name of the exception)
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=work, daemon=True)
                          for work in (self._follow, self._at_now)]
@@ -154,7 +153,7 @@ class Consumer(Node):
                 self.buffer.lookup_transform(self._map, "odom", now)
                 newest = self.buffer.lookup_transform(self._map, "odom", Time())
             except TransformException as error:
-                self.failures[type(error).__name__] += 1
+                self.failures.append((time.monotonic(), type(error).__name__))
             else:
                 self.margins.append(
                     (nanoseconds(newest.header.stamp) - now.nanoseconds) / MILLION)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from geometry_msgs.msg import TransformStamped
 from rclpy.duration import Duration
 from rclpy.node import Node
+from std_msgs.msg import Header
 from tf2_ros import TransformBroadcaster
 
 from nmap_reloc.geometry import Rigid
-from nmap_reloc.nodes.convert import transform_stamped
+from nmap_reloc.nodes.convert import transform_from_rigid
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,10 @@ class MapTransform:
 
     def _broadcast(self, correction: Correction, *stamps: Any) -> None:
         """In one message: what belongs together comes together."""
+        transform = transform_from_rigid(correction.transform)
         self._broadcaster.sendTransform([
-            transform_stamped(correction.transform, correction.parent, correction.child, stamp)
+            TransformStamped(header=Header(stamp=stamp, frame_id=correction.parent),
+                             child_frame_id=correction.child, transform=transform)
             for stamp in stamps])
 
     def set_rate(self, rate: float) -> None:
