@@ -18,7 +18,7 @@ ROBOT = ("types", "geometry", "errors", "camera", "undistort", "pose", "refine",
          "features.learned", "features.extractor", "maps.*", "engines.*", "representations",
          "representations.*.decode", "nodes.*", "standalone.*")
 OFFLINE_ROOMS = ("mapping", "evaluation", "simulation")
-OFFLINE_FILES = ("network", "train", "training", "encode", "export")
+OFFLINE_FILES = ("network", "graphs", "train", "training", "encode", "export")
 OFFLINE_LIBRARIES = {"torch", "torchvision", "matplotlib", "pandas", "rosbags", "scipy", "PIL",
                      "onnx", "onnxscript", "trimesh", "embreex"}
 # engines/torch.py is the one door to torch: engines/ opens it by name, only when asked for it.

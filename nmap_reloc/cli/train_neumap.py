@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from nmap_reloc.cli.training_scenes import training_landmarks
+
 
 def train_neumap(
     scenes: Annotated[list[Path], typer.Argument(
@@ -31,8 +33,6 @@ def train_neumap(
 
     from nmap_reloc.engines.export import export, save_network
     from nmap_reloc.features import open_extractor
-    from nmap_reloc.mapping.sources import open_source
-    from nmap_reloc.mapping.triangulate import build_landmarks
     from nmap_reloc.representations import network_name
     from nmap_reloc.representations.neumap.network import NeumapNetwork, NeumapShape
     from nmap_reloc.representations.neumap.train import NeumapTraining, TrainingScene, train
@@ -43,10 +43,8 @@ def train_neumap(
     output.mkdir(parents=True, exist_ok=True)
     extractor = open_extractor(features, keypoints)
     name = network_name("neumap", features) or ""
-    training = [TrainingScene(build_landmarks(open_source(scene), extractor,
-                                              work / f"{scene.resolve().name}-{features}",
-                                              held_out=0))
-                for scene in scenes]
+    training = [TrainingScene(landmarks)
+                for landmarks in training_landmarks(scenes, extractor, work)]
     network = NeumapNetwork(NeumapShape(descriptor=extractor.dimensions, code_width=code_width))
     train(network, training, NeumapTraining(steps=steps, seed=seed), output / f"{name}.log")
     save_network(network, asdict(network.shape), output / f"{name}.safetensors")

@@ -21,7 +21,8 @@ Answers = dict[str, npt.NDArray[Any]]
 @dataclass(frozen=True)
 class Agreement:
     """sizes: of the axes. agree: share of keypoints (features), of keypoints' coordinates
-    (decode) or of numbers (unfold) that are the same within `tolerance`; milliseconds: median."""
+    (neumap-decode) or of numbers (neumap-unfold) that are the same within `tolerance`;
+    milliseconds: median."""
 
     sizes: str
     agree: float
@@ -72,10 +73,10 @@ def _timed(engine: Engine, inputs: Arrays) -> tuple[Answers, float]:
 
 
 def _agree(graph: str, a: Answers, b: Answers) -> tuple[float, str]:
-    if graph == "unfold":
+    if graph == "neumap-unfold":
         near = [np.abs(a[name] - b[name]) <= 0.02 * (1 + np.abs(b[name])) for name in b]
         return float(np.mean(near)), "2 %"
-    if graph == "decode":
+    if graph == "neumap-decode":
         apart = np.linalg.norm(a["coordinates"] - b["coordinates"], axis=1)
         return float(np.mean(apart < 0.02)), "0.02 of the voxel's side"
     # the same keypoint may come at another place in the list

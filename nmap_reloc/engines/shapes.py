@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nmap_reloc.engines.base import Arrays, Engine, RangeError
+from nmap_reloc.errors import NmapError
 
 
 @dataclass(frozen=True)
@@ -29,25 +30,32 @@ RANGES: dict[str, dict[str, Range]] = {
     "features": {"height": Range(32, 480, SIDE), "width": Range(32, 640, SIDE),
                  "keypoints": KEYPOINTS},
     # all codes of the tiles that are loaded at once
-    "unfold": {"codes": Range(1, 8192, 1 << 20)},
+    "neumap-unfold": {"codes": Range(1, 8192, 1 << 20)},
     # the codes of the voxels that are looked at; fewer than 16 are filled up (decode.py)
-    "decode": {"keypoints": KEYPOINTS, "codes": Range(16, 8192, 1 << 18)},
+    "neumap-decode": {"keypoints": KEYPOINTS, "codes": Range(16, 8192, 1 << 18)},
 }
 AXES: dict[str, dict[str, dict[int, str]]] = {
     "features": {"image": {2: "height", 3: "width"}, "slots": {0: "keypoints"}},
-    "unfold": {"codes": {0: "codes"}, "factors": {0: "codes"}},
-    "decode": {"descriptors": {0: "keypoints"}, "codes": {0: "codes"}, "keys": {1: "codes"},
-               "values": {1: "codes"}, "positions": {0: "codes"}, "voxels": {0: "codes"},
-               "side": {}},
+    "neumap-unfold": {"codes": {0: "codes"}, "factors": {0: "codes"}},
+    "neumap-decode": {"descriptors": {0: "keypoints"}, "codes": {0: "codes"},
+                      "keys": {1: "codes"}, "values": {1: "codes"}, "positions": {0: "codes"},
+                      "voxels": {0: "codes"}, "side": {}},
 }
 Shape = tuple[int, ...]
 Profile = dict[str, tuple[Shape, Shape, Shape]]  # input -> least, usual, most
 
 
 def graph_of(network: str) -> str:
-    """"neumap-sift-decode" -> "decode"; a network without such a part is an extractor."""
-    part = network.rpartition("-")[2]
-    return part if part in ("unfold", "decode") else "features"
+    """"neumap-sift-decode" -> "neumap-decode": weights of any features have the same graphs.
+
+    NmapError: no graph of that name.
+    """
+    parts = network.split("-")
+    for graph in ("-".join((parts[0], parts[-1])), parts[0]):
+        if graph in AXES:
+            return graph
+    raise NmapError(f"network {network!r}: not a graph that engines know; choose one of "
+                    f"{', '.join(AXES)}")
 
 
 def profile(network: str, shapes: Mapping[str, Shape]) -> Profile:

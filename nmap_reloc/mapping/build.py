@@ -15,6 +15,7 @@ from nmap_reloc.errors import NmapError
 from nmap_reloc.geometry import span_of
 from nmap_reloc.localizer import Localizer, LocalizerOptions
 from nmap_reloc.mapping.landmarks import Landmarks
+from nmap_reloc.mapping.makers import Order, open_maker
 from nmap_reloc.mapping.partition import Piece
 from nmap_reloc.maps.held_out import Limits, decode_held_out, encode_held_out
 from nmap_reloc.maps.manifest import Manifest, tile_entry, verification_entry
@@ -23,11 +24,8 @@ from nmap_reloc.maps.tile import encode_tile
 from nmap_reloc.maps.verification import check_files, recall_of, relocalize_views
 from nmap_reloc.representations import network_name, open_decoder
 from nmap_reloc.representations.base import Decoder
-from nmap_reloc.representations.landmarks.encode import encode as encode_landmarks
 from nmap_reloc.weights import content_hash
 
-COMPRESSION = 100  # without a budget: so many times smaller than all observations
-LEAST_BUDGET = 16_000  # bytes, without a budget
 SELF_CHECK = 80  # bytes of the manifest for the recall that is measured when all else is done
 
 
@@ -69,16 +67,9 @@ def build_site(landmarks: Landmarks, site: Path, representation: str = "neumap",
     if checks is not None:
         blank = replace(blank, verification=verification_entry(checks))
 
-    if network is None:
-        pieces = _whole(landmarks, blank, budget)
-    else:
-        from nmap_reloc.mapping.neumap_tiles import NeumapMaker  # torch, seconds to import
-
-        wanted = max(LEAST_BUDGET, landmarks.observation_bytes() // COMPRESSION) \
-            if budget is None else budget
-        maker = NeumapMaker(landmarks, wanted, options.weights, options.tile,
-                            options.polish)
-        pieces = maker.make(lambda tried: _bytes(*_encode(tried, blank)))
+    maker = open_maker(representation, Order(landmarks, budget, options.weights, options.tile,
+                                             options.polish))
+    pieces = maker.make(lambda tried: _bytes(*_encode(tried, blank)))
     manifest, encoded = _encode(pieces, blank)
     if checks is not None:
         manifest = _checked(manifest, pieces, checks, decoder, str(site))
@@ -117,15 +108,6 @@ def _encode(pieces: Sequence[Piece], blank: Manifest) -> tuple[Manifest, list[by
 def _bytes(manifest: Manifest, encoded: Sequence[bytes]) -> int:
     """What the site will weigh once its manifest has the recall."""
     return len(manifest.to_bytes()) + SELF_CHECK + sum(map(len, encoded))
-
-
-def _whole(landmarks: Landmarks, blank: Manifest, budget: int | None) -> list[Piece]:
-    """The uncompressed representation can't be made smaller. NmapError: over the budget."""
-    pieces = [Piece(encode_landmarks(landmarks, "0_0"), landmarks.positions)]
-    if budget is not None and (least := _bytes(*_encode(pieces, blank))) > budget:
-        raise NmapError(f"--budget {budget} bytes: can't be met; the uncompressed map of this "
-                        f"scene takes {least} bytes; use --representation neumap")
-    return pieces
 
 
 def _checked(manifest: Manifest, pieces: Sequence[Piece], checks: bytes, decoder: Decoder,

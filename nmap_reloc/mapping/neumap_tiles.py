@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
-
 import numpy as np
 
 from nmap_reloc.camera import pinhole_params
@@ -12,7 +9,8 @@ from nmap_reloc.engines.export import open_network
 from nmap_reloc.errors import NmapError
 from nmap_reloc.localizer import LocalizerOptions
 from nmap_reloc.mapping.landmarks import Landmarks
-from nmap_reloc.mapping.partition import TILE, Piece, cut, ground_axes, partition
+from nmap_reloc.mapping.makers import Measure, Order
+from nmap_reloc.mapping.partition import Piece, cut, ground_axes, partition
 from nmap_reloc.maps.retrieval import RetrievalIndex
 from nmap_reloc.representations import network_name
 from nmap_reloc.representations.neumap.adapt import Adaptation, adapt
@@ -33,20 +31,17 @@ SEEN = 3  # codes of a voxel that a view must see to have seen the voxel
 CLOSE = 0.985  # of the budget used is near enough
 PIXELS = 0.4  # a step of a stored position, seen from the median distance
 
-Measure = Callable[[Sequence[Piece]], int]
-
 
 class NeumapMaker:
-    """tile: side in map units, None: 20 m where the unit is metre, else one tile. polish: steps
-    of scene adaptation after the feed-forward codes. budget: bytes of the site."""
+    """Feed-forward codes, with order.polish steps of scene adaptation after them."""
 
-    def __init__(self, landmarks: Landmarks, budget: int, weights: Path | None = None,
-                 tile: float | None = None, polish: int = 0):
-        network = open_network(network_name("neumap", landmarks.features) or "", weights)
+    def __init__(self, order: Order):
+        landmarks, budget = order.landmarks, order.wanted()
+        network = open_network(network_name("neumap", landmarks.features) or "", order.weights)
         assert isinstance(network, NeumapNetwork)
         self._network, self._landmarks, self._budget = network, landmarks, budget
-        self._tile = tile if tile is not None else (TILE if landmarks.unit == "metre" else None)
-        self._polish = polish
+        self._tile = order.tile_side()
+        self._polish = order.polish
         self._resolution = resolution(landmarks)
         per_code = network.shape.code_width * BITS / 8 + 4.5  # before compression
         self._estimate = max(FEWEST_CODES, int(budget / per_code))
@@ -138,6 +133,10 @@ class NeumapMaker:
         if not descriptors:
             return np.zeros((0, 0), np.float32), []
         return np.stack(descriptors), lists
+
+
+def open_maker(order: Order) -> NeumapMaker:
+    return NeumapMaker(order)
 
 
 def resolution(landmarks: Landmarks) -> float:

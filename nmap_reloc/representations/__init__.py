@@ -1,13 +1,15 @@
-"""Representations by name."""
+"""Representations by name. Each is a room; its decode.py opens its decoder."""
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 from nmap_reloc.errors import NmapError
 from nmap_reloc.representations.base import Decoder
 
 NAMES = ("neumap", "landmarks")
+UNCOMPRESSED = "landmarks"  # the only one without a network
 
 
 def network_name(representation: str, features: str) -> str | None:
@@ -15,24 +17,19 @@ def network_name(representation: str, features: str) -> str | None:
 
     NmapError: no such representation.
     """
-    if representation == "landmarks":
+    if representation not in NAMES:
+        raise NmapError(f"representation {representation!r}: unknown; choose one of "
+                        f"{', '.join(NAMES)}")
+    if representation == UNCOMPRESSED:
         return None
-    if representation == "neumap":
-        return "neumap" if features == "learned" else f"neumap-{features}"
-    raise NmapError(f"representation {representation!r}: unknown; choose one of "
-                    f"{', '.join(NAMES)}")
+    return representation if features == "learned" else f"{representation}-{features}"
 
 
 def open_decoder(representation: str, features: str, backend: str = "auto",
                  weights: Path | None = None, threads: int = 0) -> Decoder:
-    """The decoder of a map with this representation of these features."""
+    """The decoder of a map with this representation of these features. NmapError: there is no
+    such representation, or its network is missing."""
     network = network_name(representation, features)
-    if network is None:
-        from nmap_reloc.representations.landmarks.decode import LandmarkDecoder
-        return LandmarkDecoder(features)
-    from nmap_reloc.engines import open_engine
-    from nmap_reloc.representations.neumap.decode import NeumapDecoder
-    from nmap_reloc.weights import content_hash
-    return NeumapDecoder(open_engine(f"{network}-unfold", backend, weights, threads),
-                         open_engine(f"{network}-decode", backend, weights, threads),
-                         content_hash(network, weights))
+    room = importlib.import_module(f"nmap_reloc.representations.{representation}.decode")
+    decoder: Decoder = room.open_decoder(network, features, backend, weights, threads)
+    return decoder

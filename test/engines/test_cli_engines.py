@@ -85,7 +85,7 @@ def test_check_compares_with_onnxruntime(gpu: Any, neumap_weights: Path, feature
 def test_answers_that_differ_are_seen() -> None:
     right = {"coordinates": np.zeros((4, 3))}
     wrong = {"coordinates": np.array([[0, 0, 0], [0, 0, 1], [0.001, 0, 0], [2, 0, 0]])}
-    assert engines_check._agree("decode", wrong, right)[0] == 0.5
+    assert engines_check._agree("neumap-decode", wrong, right)[0] == 0.5
     points = np.array([[0, 0], [10, 10], [20, 20.0]])
     assert engines_check._agree("features", {"keypoints": points[::-1]}, {"keypoints": points}
                                 )[0] == 1.0

@@ -29,7 +29,7 @@ from nmap_reloc.engines.base import (
     Precision,
     RangeError,
 )
-from nmap_reloc.engines.shapes import AXES, RANGES, profile, warm_up
+from nmap_reloc.engines.shapes import AXES, RANGES, graph_of, profile, warm_up
 from nmap_reloc.errors import NmapError
 
 NETWORKS = ("features", "neumap-sift-unfold", "neumap-sift-decode")
@@ -192,7 +192,7 @@ def test_warm_up_runs_the_usual_size(gpu: Any, feature_weights: Path) -> None:
 def test_axes_are_those_of_the_exports(weights: Any) -> None:
     for network in NETWORKS:
         engine: Engine = open_engine(network, "onnx", weights(network))
-        graph = network.rpartition("-")[2]
+        graph = graph_of(network)
         import onnx
 
         proto = onnx.load(weights(network) / f"{network}.onnx")
@@ -208,7 +208,7 @@ def test_axes_are_those_of_the_exports(weights: Any) -> None:
     from nmap_reloc.representations.neumap import decode
 
     assert RANGES["features"]["width"].most == learned.LARGEST
-    assert RANGES["decode"]["codes"].least == decode.FEWEST_CODES
+    assert RANGES["neumap-decode"]["codes"].least == decode.FEWEST_CODES
 
 
 def test_the_double_is_strict(gpu: Any) -> None:

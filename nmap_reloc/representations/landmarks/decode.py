@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -81,6 +82,12 @@ class LandmarkDecoder:
             features.keypoints[good].astype(np.float64), active.positions[owner[good]],
             (1 - ratio[good]).astype(np.float32), good.astype(np.int32),
             np.zeros(len(good), np.int32))
+
+
+def open_decoder(network: None, features: str, backend: str, weights: Path | None,
+                 threads: int) -> LandmarkDecoder:
+    """It has no network: only the kind of features counts."""
+    return LandmarkDecoder(features)
 
 
 def _merge(best: Floats, owner: Ints, similarity: Floats, ids: Ints) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from nmap_reloc.engines import open_engine
 from nmap_reloc.engines.base import Engine
 from nmap_reloc.errors import NmapError
 from nmap_reloc.maps.tile import Tile
 from nmap_reloc.representations.neumap.layout import from_tile
 from nmap_reloc.types import Correspondences, Doubles, Features, Floats, Ints
+from nmap_reloc.weights import content_hash
 
 CONFIDENT = 0.02  # below this a correspondence is not worth a RANSAC sample (the paper uses 0.5)
 FEWEST_CODES = 16  # the network's candidates: fewer are filled up
@@ -119,6 +122,14 @@ class NeumapDecoder:
             features.keypoints[good].astype(np.float64),
             out["coordinates"][good].astype(np.float64) + active.origin,
             confidence[good], good.astype(np.int32), out["voxel"][good].astype(np.int32))
+
+
+def open_decoder(network: str, features: str, backend: str, weights: Path | None,
+                 threads: int) -> NeumapDecoder:
+    """NmapError: the network is missing, or nothing can run it."""
+    return NeumapDecoder(open_engine(f"{network}-unfold", backend, weights, threads),
+                         open_engine(f"{network}-decode", backend, weights, threads),
+                         content_hash(network, weights))
 
 
 def nothing() -> Correspondences:
