@@ -13,11 +13,14 @@ from nmap_reloc.cli.training_scenes import training_landmarks
 
 def train_neumap(
     scenes: Annotated[list[Path], typer.Argument(
-        help="Scenes with poses (any source that `map build` takes): the more, the better.")],
+        help="Scenes (any source that `map build` takes, photographs without poses too): the "
+             "more, the better.")],
     output: Annotated[Path, typer.Option(
         "--output", "-o", help="Folder for the weights and the ONNX files.")],
     features: Annotated[str, typer.Option(help="learned or sift.")] = "learned",
     keypoints: Annotated[int, typer.Option(min=16, help="Keypoints per image, at most.")] = 1024,
+    simulated: Annotated[int, typer.Option(
+        min=0, help="Simulated scenes to add; rendered into the work folder once.")] = 0,
     steps: Annotated[int, typer.Option(min=1, help="Episodes.")] = 2500,
     code_width: Annotated[int, typer.Option(min=4, help="Numbers in a code.")] = 32,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
@@ -36,6 +39,7 @@ def train_neumap(
     from nmap_reloc.representations import network_name
     from nmap_reloc.representations.neumap.network import NeumapNetwork, NeumapShape
     from nmap_reloc.representations.neumap.train import NeumapTraining, TrainingScene, train
+    from nmap_reloc.simulation.classroom import simulated_scenes
 
     torch.manual_seed(seed)
     if threads:
@@ -43,8 +47,9 @@ def train_neumap(
     output.mkdir(parents=True, exist_ok=True)
     extractor = open_extractor(features, keypoints)
     name = network_name("neumap", features) or ""
+    folders = [*scenes, *simulated_scenes(work, simulated)]
     training = [TrainingScene(landmarks)
-                for landmarks in training_landmarks(scenes, extractor, work)]
+                for landmarks in training_landmarks(folders, extractor, work)]
     network = NeumapNetwork(NeumapShape(descriptor=extractor.dimensions, code_width=code_width))
     train(network, training, NeumapTraining(steps=steps, seed=seed), output / f"{name}.log")
     save_network(network, asdict(network.shape), output / f"{name}.safetensors")

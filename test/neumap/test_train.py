@@ -97,14 +97,25 @@ def test_targets_are_the_keypoints_own_codes(landmarks: Landmarks) -> None:
         assert target == (slot[owner] if owner >= 0 else -1)
 
 
-def test_the_asking_view_is_taken_out_of_the_descriptors(landmarks: Landmarks) -> None:
+def test_the_views_taken_out_leave_no_trace_in_the_descriptors(landmarks: Landmarks) -> None:
     scene = TrainingScene(landmarks)
-    view = landmarks.views[0]
-    without = scene.descriptors_without(view)
+    gone = scene.alike(0, 3)
+    assert gone[0] is scene.views[0] and len({view.name for view in gone}) == 4
+    without = scene.descriptors_without(gone)
     others = np.zeros_like(without)
-    for other in landmarks.views[1:]:
-        seen = other.landmarks >= 0
-        np.add.at(others, other.landmarks[seen], other.descriptors[seen])
+    for other in landmarks.views:
+        if other not in gone:
+            seen = other.landmarks >= 0
+            np.add.at(others, other.landmarks[seen], other.descriptors[seen])
     some = np.linalg.norm(others, axis=1) > 0.1
     expected = others[some] / np.linalg.norm(others[some], axis=1, keepdims=True)
     np.testing.assert_allclose(without[some], expected, atol=1e-4)
+    assert not without[~some].any()
+
+
+def test_no_code_is_made_of_what_only_the_views_taken_out_saw(landmarks: Landmarks) -> None:
+    scenes = [TrainingScene(landmarks), TrainingScene(world(1))]
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        _, episode = draw(rng, scenes, NeumapTraining(distant=1.0, keypoints=32))
+        np.testing.assert_allclose(np.linalg.norm(episode.descriptors, axis=1), 1, atol=1e-4)

@@ -133,7 +133,7 @@ class VoxelSampler:
         self._rng = np.random.default_rng(seed)
         self._slot = np.full(len(scene.positions), -1)
         self._slot[chosen] = np.arange(len(chosen))
-        self._known = scene.descriptors_without(None)[chosen]
+        self._known = scene.descriptors_without()[chosen]
         voxel = grid(scene.positions[chosen], side)[1]
         self._views = self._askers(voxel)
         self._order = self._endless()

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-BESIDE = 0.02  # of a voxel's side
+BESIDE = 0.02  # of a voxel's side: a code so near to the winner is no rival
 RIVALRY = 8
 
 
@@ -136,13 +136,11 @@ class NeumapNetwork(nn.Module):
         best = logits.argmax(1, keepdim=True)
         there = place.gather(1, best[..., None].expand(-1, -1, 3))
         away = (place - there).square().sum(-1).clamp(min=1e-12).sqrt() / side  # [N x K]
-        # The voxel of the best logit wins. Its coordinate is the best code's, averaged with codes
-        # beside it: a mean of places far apart would be neither.
-        beside = torch.where(away <= BESIDE, logits, torch.full_like(logits, -1e4))
-        coordinates = (beside.softmax(1)[..., None] * place).sum(1)
+        # The best logit wins, with its place and voxel: a mean, even of codes side by side, is
+        # less exact than any of them.
         voxel = voxels[chosen].gather(1, best)[:, 0]
         confidence = self.confidence(self.rivalry(logits, first, away))
-        return coordinates, confidence[:, 0], voxel, chosen, first * scale, logits
+        return there[:, 0], confidence[:, 0], voxel, chosen, first * scale, logits
 
     @staticmethod
     def rivalry(logits: Tensor, first: Tensor, away: Tensor) -> Tensor:

@@ -1,13 +1,15 @@
 """Scene-agnostic training of the network, and what scene adaptation shares with it.
 
-An episode is one map view asking one scene: the view's own observations are taken out of the
-landmarks' descriptors, a random subset of landmarks becomes the codes, and the view's keypoints
-are decoded. Confidence is taught by geometry: is the decoded point within a few pixels of the
+An episode is one map view asking one scene: the view's own observations, and often those of the
+views most like it, are taken out of the landmarks' descriptors, a random subset of landmarks
+becomes the codes, and the view's keypoints are decoded. So most episodes ask from farther away
+than the landmarks were seen from, as a robot will. Confidence is taught by geometry: is the decoded point within a few pixels of the
 keypoint when seen from the view's pose? Some episodes ask a scene the view was not taken in.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -39,7 +41,9 @@ class NeumapTraining:
     keypoints: int = 512  # of the asking view, at most
     foreign: float = 0.12  # share of episodes that ask a scene the view was not taken in
     bits: int = BITS  # of each number of a code in the map
-    blur: float = 0.03  # noise on every number of a descriptor, lest scenes be learned by heart
+    blur: float = 0.06  # noise on every number of a descriptor at most, against learning by heart
+    distant: float = 0.6  # share of episodes in which the views most like the asking one are gone
+    most_gone: int = 8  # and how many of them, at most
     coordinate: float = 1.0
     confidence: float = 1.0
     match: float = 0.5
@@ -53,15 +57,30 @@ class TrainingScene:
         self.positions = landmarks.positions.astype(np.float32)
         self.total = landmarks.descriptor_sums()
         self.views = [v for v in landmarks.views if (v.landmarks >= 0).sum() >= 20]
+        sees = np.zeros((len(self.views), len(self.positions)), np.float32)
+        for row, view in zip(sees, self.views, strict=True):
+            row[view.landmarks[view.landmarks >= 0]] = 1
+        shared = sees @ sees.T
+        np.fill_diagonal(shared, np.inf)
+        self._alike = np.argsort(-shared, axis=1, kind="stable")  # each view first is like itself
 
-    def descriptors_without(self, view: View | None) -> npt.NDArray[np.float32]:
-        """[L x D] mean descriptors, the view's own observations left out."""
+    def alike(self, index: int, count: int) -> list[View]:
+        """A view and the `count` others that share most landmarks with it."""
+        return [self.views[i] for i in self._alike[index, :count + 1]]
+
+    def descriptors_without(self, views: Sequence[View] = ()) -> npt.NDArray[np.float32]:
+        """[L x D] mean descriptors, these views' own observations left out; 0 where none is left.
+        """
         total = self.total
-        if view is not None:
+        if views:
             total = total.copy()
-            seen = view.landmarks >= 0
-            np.subtract.at(total, view.landmarks[seen],
-                           view.descriptors[seen].astype(np.float32))
+            left = self.landmarks.track_lengths.copy()
+            for view in views:
+                seen = view.landmarks >= 0
+                who = view.landmarks[seen]  # a view sees a landmark once
+                total[who] -= view.descriptors[seen].astype(np.float32)
+                left[who] -= 1
+            total[left <= 0] = 0  # not what rounding leaves
         return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-6)
 
 
@@ -96,17 +115,26 @@ def draw(rng: np.random.Generator, scenes: list[TrainingScene], options: NeumapT
     asker = scene
     while foreign and asker is scene:
         asker = scenes[int(rng.integers(len(scenes)))]
-    view = asker.views[int(rng.integers(len(asker.views)))]
+    index = int(rng.integers(len(asker.views)))
+    view = asker.views[index]
+    known = scene.descriptors_without() if foreign else scene.descriptors_without(
+        scene.alike(index, _gone(rng, asker, options)))
+    there = np.flatnonzero(known.any(1))
     fraction = np.exp(rng.uniform(np.log(0.1), 0.0))
-    count = int(np.clip(len(scene.positions) * fraction, 64, options.most_codes))
+    count = int(np.clip(len(there) * fraction, 64, options.most_codes))
     # long tracks first, as the map keeps them, but never the same choice twice
-    order = np.argsort(-scene.landmarks.track_lengths * rng.gamma(1.0, size=len(scene.positions)))
-    chosen = order[:count]
+    order = np.argsort(-scene.landmarks.track_lengths[there] * rng.gamma(1.0, size=len(there)))
+    chosen = there[order[:count]]
     slot = np.full(len(scene.positions), -1)
     slot[chosen] = np.arange(len(chosen))
     rows, targets = questions(rng, view, None if foreign else slot, options.keypoints)
-    known = scene.descriptors_without(None if foreign else view)[chosen]
-    return scene, Episode(chosen, known, view, rows, targets, foreign)
+    return scene, Episode(chosen, known[chosen], view, rows, targets, foreign)
+
+
+def _gone(rng: np.random.Generator, scene: TrainingScene, options: NeumapTraining) -> int:
+    """How many of the views most like the asking one are taken out; never over a third of all."""
+    most = min(options.most_gone, len(scene.views) // 3)
+    return int(rng.integers(1, most + 1)) if most and rng.random() < options.distant else 0
 
 
 def episode_losses(network: NeumapNetwork, scene: TrainingScene, episode: Episode, codes: Tensor,
@@ -119,7 +147,7 @@ def episode_losses(network: NeumapNetwork, scene: TrainingScene, episode: Episod
     keys, values = network.unfold(codes, factors)
     asked = torch.from_numpy(view.descriptors[episode.rows].astype(np.float32))
     if network.training:
-        asked = asked + options.blur * torch.randn_like(asked)
+        asked = blurred(asked, options.blur)
     target = torch.from_numpy(episode.targets)
     coordinates, confidence, _, chosen, _, final = network.decode(
         asked, codes, keys, values, positions, voxels, torch.tensor([side]))
@@ -146,6 +174,11 @@ def episode_losses(network: NeumapNetwork, scene: TrainingScene, episode: Episod
     return parts
 
 
+def blurred(descriptors: Tensor, most: float) -> Tensor:
+    """Noise on every number, of one size in an episode and another in the next."""
+    return descriptors + most * torch.rand(()) * torch.randn_like(descriptors)
+
+
 def rounded(codes: Tensor, bits: int) -> Tensor:
     """Codes as the map will give them back (layout.to_tile); gradients pass as if unrounded."""
     with torch.no_grad():
@@ -161,7 +194,7 @@ def train(network: NeumapNetwork, scenes: list[TrainingScene], options: NeumapTr
     rng = np.random.default_rng(options.seed)
     torch.manual_seed(options.seed)
     network.start_from(torch.from_numpy(np.concatenate(
-        [scene.descriptors_without(None) for scene in scenes])))
+        [scene.descriptors_without() for scene in scenes])))
     slow = list(network.project.parameters())
     rest = [p for name, p in network.named_parameters() if not name.startswith("project.")]
     rates = [options.rate / 20, options.rate]
@@ -174,7 +207,7 @@ def train(network: NeumapNetwork, scenes: list[TrainingScene], options: NeumapTr
     for _ in range(options.steps):
         scene, episode = draw(rng, scenes, options)
         known = torch.from_numpy(episode.descriptors)
-        codes = network.encode(known + options.blur * torch.randn_like(known))
+        codes = network.encode(blurred(known, options.blur))
         codes = rounded(codes, options.bits)
         side = choose_side(scene.positions[episode.chosen]) * float(np.exp(rng.normal() * 0.4))
         trainer.step(episode_losses(network, scene, episode, codes, None, side, options))
