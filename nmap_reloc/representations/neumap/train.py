@@ -3,8 +3,9 @@
 An episode is one map view asking one scene: the view's own observations, and often those of the
 views most like it, are taken out of the landmarks' descriptors, a random subset of landmarks
 becomes the codes, and the view's keypoints are decoded. So most episodes ask from farther away
-than the landmarks were seen from, as a robot will. Confidence is taught by geometry: is the decoded point within a few pixels of the
-keypoint when seen from the view's pose? Some episodes ask a scene the view was not taken in.
+than the landmarks were seen from, as a robot will. Confidence is taught by geometry: is the
+decoded point within a few pixels of the keypoint when seen from the view's pose? Some episodes
+ask a scene the view was not taken in.
 """
 
 from __future__ import annotations
