@@ -16,7 +16,7 @@ $(STAMP):
 		{ echo '$(REMEDY)' >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@touch $(VENV)/COLCON_IGNORE
-	$(BIN)/python -m pip install --quiet --use-pep517 -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-compile --use-pep517 -c constraints.txt -e '.[dev]'
 	@rm -f $(VENV)/.setup-*
 	@touch $@
 

@@ -60,14 +60,16 @@ def mutual(similarity: Floats, rule: Rule) -> Ints:
     """similarity [N x M] cosines (changed here) -> [K x 2] indices of mutual best matches."""
     rows = np.arange(len(similarity))
     best = similarity.argmax(1)
-    back = similarity.argmax(0)
     top = similarity[rows, best].copy()
-    kept = (back[best] == rows) & (top >= rule.similarity)
+    # Who is the best of its row and as good as the best of its column is the best of both.
+    kept = (top == similarity.max(0)[best]) & (top >= rule.similarity)
     similarity[rows, best] = -1
-    rows, best, top = rows[kept], best[kept], top[kept]
-    second = similarity[rows].max(1)
-    kept = (1 - top) <= rule.ratio ** 2 * (1 - second)  # distance squared is 2 - 2 cosine
-    return np.stack([rows[kept], best[kept]], 1).astype(np.int32)
+    second = similarity.max(1)
+    kept &= (1 - top) <= rule.ratio ** 2 * (1 - second)  # distance squared is 2 - 2 cosine
+    # Twins among the rows: a column goes to the first.
+    best, first = np.unique(best[kept], return_index=True)
+    pairs = np.stack([rows[kept][first], best], 1).astype(np.int32)
+    return np.asarray(pairs[np.argsort(pairs[:, 0])])
 
 
 def _rays(shot: Shot) -> Doubles:

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 
@@ -24,6 +25,7 @@ from nmap_reloc.simulation.render import Renderer
 from nmap_reloc.simulation.world import World
 from nmap_reloc.types import Camera
 
+_THREADS = "OMP_NUM_THREADS"  # what numpy's OpenBLAS goes by, when it is loaded
 _AHEAD = 4  # pictures per process that may wait for the one that is next in order
 
 
@@ -73,11 +75,27 @@ def render_all(stage: Stage, shots: Sequence[Shot], workers: int) -> Iterator[by
 
 def _in_order(pool: ProcessPoolExecutor, shots: Sequence[Shot], ahead: int) -> Iterator[bytes]:
     rest = iter(shots)
-    waiting: deque[Future[bytes]] = deque(pool.submit(_render, shot)
-                                          for shot in islice(rest, ahead))
+    with _single_threaded():  # the processes start with what is handed in first
+        waiting: deque[Future[bytes]] = deque(pool.submit(_render, shot)
+                                              for shot in islice(rest, ahead))
     while waiting:
         yield waiting.popleft().result()
         waiting.extend(pool.submit(_render, shot) for shot in islice(rest, 1))
+
+
+@contextmanager
+def _single_threaded() -> Iterator[None]:
+    """Processes started meanwhile multiply matrices in one thread: one process per processor is
+    busy as it is, and threads that wait for each other cost as much again as the picture."""
+    before = os.environ.get(_THREADS)
+    os.environ[_THREADS] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_THREADS]
+        else:
+            os.environ[_THREADS] = before
 
 
 _prepared: list[tuple[Renderer, Stage]] = []  # in a worker: the one thing it renders
