@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "nmap_reloc"
 
 # What the robot runs, and with it everything that these import.
-ROBOT = ("types", "geometry", "errors", "camera", "undistort", "pose", "refine", "gate",
+ROBOT = ("types", "geometry", "errors", "camera", "undistort", "guided", "pose", "refine", "gate",
          "activation", "localizer", "progress", "features", "features.base", "features.sift",
          "features.learned", "features.extractor", "maps.*", "engines.*", "representations",
          "representations.*.decode", "nodes.*", "standalone.*")

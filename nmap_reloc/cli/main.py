@@ -18,6 +18,7 @@ from nmap_reloc.errors import NmapError
 # (group, command): (where it is, what --help says of it); the group "" is nmap-reloc itself.
 COMMANDS = {
     ("map", "build"): ("map_build:build", "Build a map from photographs, COLMAP or a bag."),
+    ("map", "update"): ("map_update:update", "Put new images into a map."),
     ("map", "info"): ("map_info:info", "Say what is in a map."),
     ("map", "verify"): ("map_verify:verify", "Check a map's files, re-localize held-out views."),
     ("map", "attention"): ("map_attention:attention", "Show what the codes of a map look at."),

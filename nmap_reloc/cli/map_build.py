@@ -38,7 +38,8 @@ def build(
         "--option", help="NAME=VALUE for this kind of source, as image_topic=/camera/image_raw; "
                          "may be repeated.")] = None,
     work: Annotated[Path | None, typer.Option(
-        help="Folder of the stages' files, by which a build resumes; default: SITE.work.")] = None,
+        help="Folder of the stages' files, by which a build resumes and a later `map update` "
+             "works; default: SITE.work.")] = None,
     backend: Annotated[str, typer.Option(help="What runs the networks.")] = "auto",
     decoder: Annotated[Path | None, typer.Option(
         help="Folder of the decoder's networks, where not the shipped ones.")] = None,
@@ -53,8 +54,9 @@ def build(
     from nmap_reloc.evaluation.options import parse_size
     from nmap_reloc.features import open_extractor
     from nmap_reloc.mapping.build import BuildOptions, build_site, unchanged
+    from nmap_reloc.mapping.record import BuildRecord, work_folder
     from nmap_reloc.mapping.sources import open_source
-    from nmap_reloc.mapping.triangulate import build_landmarks
+    from nmap_reloc.mapping.triangulate import build_landmarks, landmarks_file, landmarks_key
     from nmap_reloc.representations import network_name
     from nmap_reloc.text import size
     from nmap_reloc.weights import find
@@ -71,10 +73,14 @@ def build(
         say.print(f"warning: {warning}", style="yellow", markup=False, soft_wrap=True)
     if all(image.map_from_camera is None for image in opened.images):
         say.print("no poses: structure from motion; the map will be up to scale")
-    landmarks = build_landmarks(opened, extractor, work or output.with_name(f"{output.name}.work"),
-                                refine_poses=refine_poses, held_out=held_out)
+    work = work or work_folder(output)
+    landmarks = build_landmarks(opened, extractor, work, refine_poses=refine_poses,
+                                held_out=held_out)
     options = BuildOptions(representation, wanted, tile_size, frame, polish=polish,
                            weights=decoder)
+    file = landmarks_file(work, landmarks_key(opened, extractor, refine_poses, held_out))
+    BuildRecord.made_by(landmarks, options, file.name, extractor.keypoints,
+                        opened.fingerprint).save(work)
     site = unchanged(output, landmarks, options)
     if site is not None:
         say.print(f"{output}: unchanged, nothing to do", markup=False, soft_wrap=True)

@@ -20,7 +20,7 @@ from nmap_reloc.mapping.partition import Piece
 from nmap_reloc.maps.held_out import Limits, decode_held_out, encode_held_out
 from nmap_reloc.maps.manifest import Manifest, tile_entry, verification_entry
 from nmap_reloc.maps.store import Site, next_version, save_site
-from nmap_reloc.maps.tile import encode_tile
+from nmap_reloc.maps.tile import Tile, encode_tile
 from nmap_reloc.maps.verification import check_files, recall_of, relocalize_views
 from nmap_reloc.representations import network_name, open_decoder
 from nmap_reloc.representations.base import Decoder
@@ -72,7 +72,8 @@ def build_site(landmarks: Landmarks, site: Path, representation: str = "neumap",
     pieces = maker.make(lambda tried: _bytes(*_encode(tried, blank)))
     manifest, encoded = _encode(pieces, blank)
     if checks is not None:
-        manifest = _checked(manifest, pieces, checks, decoder, str(site))
+        manifest = checked(manifest, [piece.tile for piece in pieces], checks, decoder,
+                           str(site))
     return save_site(site, manifest, encoded, checks)
 
 
@@ -110,12 +111,11 @@ def _bytes(manifest: Manifest, encoded: Sequence[bytes]) -> int:
     return len(manifest.to_bytes()) + SELF_CHECK + sum(map(len, encoded))
 
 
-def _checked(manifest: Manifest, pieces: Sequence[Piece], checks: bytes, decoder: Decoder,
-             name: str) -> Manifest:
+def checked(manifest: Manifest, tiles: Sequence[Tile], checks: bytes, decoder: Decoder,
+            name: str) -> Manifest:
     """The manifest with the recall of the held-out views against the tiles as stored."""
     views, limits = decode_held_out(checks, name)
-    localizer = Localizer(manifest, [piece.tile for piece in pieces], None, decoder,
-                          LocalizerOptions())
+    localizer = Localizer(manifest, tiles, None, decoder, LocalizerOptions())
     results = relocalize_views(views, localizer, limits)
     recall = recall_of(results)
     finite = [r.translation for r in results if np.isfinite(r.translation)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +61,17 @@ class Landmarks:
         """[L x D] unit length: the mean over each landmark's observations."""
         total = self.descriptor_sums()
         return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-9)
+
+    def subset(self, chosen: npt.NDArray[np.int64]) -> Landmarks:
+        """Only the chosen ones [K], renumbered in that order, and the views that see them."""
+        number = np.full(len(self), -1, np.int32)
+        number[chosen] = np.arange(len(chosen), dtype=np.int32)
+        views = [replace(v, landmarks=np.where(v.landmarks >= 0,
+                                               number[np.maximum(v.landmarks, 0)], np.int32(-1)))
+                 for v in self.views]
+        return replace(self, positions=self.positions[chosen], errors=self.errors[chosen],
+                       track_lengths=self.track_lengths[chosen],
+                       views=tuple(v for v in views if (v.landmarks >= 0).any()))
 
     def observation_bytes(self) -> int:
         """What a classical map weighs: every observation's descriptor and position, float32."""

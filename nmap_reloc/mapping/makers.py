@@ -11,6 +11,7 @@ from typing import Protocol
 from nmap_reloc.errors import NmapError
 from nmap_reloc.mapping.landmarks import Landmarks
 from nmap_reloc.mapping.partition import TILE, Piece
+from nmap_reloc.maps.tile import Tile
 
 COMPRESSION = 100  # without a budget: so many times smaller than all observations
 LEAST_BUDGET = 16_000  # bytes, without a budget
@@ -25,13 +26,18 @@ Measure = Callable[[Sequence[Piece]], int]  # bytes of the whole site with these
 
 @dataclass(frozen=True)
 class Order:
-    """What tiles are wanted; the fields are those of mapping.build.BuildOptions."""
+    """What tiles are wanted; the fields are those of mapping.build.BuildOptions.
+
+    like: a tile of the site beside which the one tile that is wanted will stand (`map update`);
+    what all tiles of a site must share, such as the voxels' side, is taken from it.
+    """
 
     landmarks: Landmarks
     budget: int | None = None
     weights: Path | None = None
     tile: float | None = None
     polish: int = 0
+    like: Tile | None = None
 
     def wanted(self) -> int:
         """The budget, bytes; where there is none a hundredth of all observations."""
@@ -40,7 +46,9 @@ class Order:
         return max(LEAST_BUDGET, self.landmarks.observation_bytes() // COMPRESSION)
 
     def tile_side(self) -> float | None:
-        """Map units; None: one tile holds the whole map."""
+        """Map units; None: one tile holds all."""
+        if self.like is not None:
+            return None
         if self.tile is not None:
             return self.tile
         return TILE if self.landmarks.unit == "metre" else None

@@ -11,7 +11,7 @@ from nmap_reloc.localizer import LocalizerOptions
 from nmap_reloc.mapping.landmarks import Landmarks
 from nmap_reloc.mapping.makers import Measure, Order
 from nmap_reloc.mapping.partition import Piece, cut, ground_axes, partition
-from nmap_reloc.maps.retrieval import RetrievalIndex
+from nmap_reloc.maps.retrieval import PREFIX, RetrievalIndex
 from nmap_reloc.representations import network_name
 from nmap_reloc.representations.neumap.adapt import Adaptation, adapt
 from nmap_reloc.representations.neumap.encode import encode, into_voxels
@@ -41,7 +41,7 @@ class NeumapMaker:
         assert isinstance(network, NeumapNetwork)
         self._network, self._landmarks, self._budget = network, landmarks, budget
         self._tile = order.tile_side()
-        self._polish = order.polish
+        self._polish, self._like = order.polish, order.like
         self._resolution = resolution(landmarks)
         per_code = network.shape.code_width * BITS / 8 + 4.5  # before compression
         self._estimate = max(FEWEST_CODES, int(budget / per_code))
@@ -77,7 +77,8 @@ class NeumapMaker:
 
     def pieces(self, count: int) -> list[Piece]:
         """Tiles of the best `count` landmarks."""
-        return self._cut(into_voxels(self._landmarks, self._ranked[:count], self._codes[:count]))
+        return self._cut(into_voxels(self._landmarks, self._ranked[:count], self._codes[:count],
+                                     side=self._side()))
 
     def _polished(self, count: int, measure: Measure) -> list[Piece] | None:
         """Codes adapted to the scene; what pruning leaves is cut further if it grew too large.
@@ -88,7 +89,7 @@ class NeumapMaker:
         kept = np.flatnonzero(factors.any(1))
         while True:
             pieces = self._cut(into_voxels(self._landmarks, chosen[kept], codes[kept],
-                                           factors[kept]))
+                                           factors[kept], self._side()))
             if measure(pieces) <= self._budget:
                 return pieces
             if len(kept) <= FEWEST_CODES:
@@ -99,7 +100,8 @@ class NeumapMaker:
         counts = np.bincount(coded.voxels, minlength=len(coded.cells))
         parts = partition(coded.cells, coded.side, ground_axes(self._landmarks), self._tile,
                           counts)
-        many = len(coded.cells) > LocalizerOptions().most_voxels
+        many = (len(coded.cells) > LocalizerOptions().most_voxels if self._like is None
+                else any(name.startswith(PREFIX) for name in self._like.arrays))
         pieces = []
         for part in parts:
             mine = cut(coded, part)
@@ -112,6 +114,10 @@ class NeumapMaker:
             # Strays would blow up the box by which a robot chooses its tiles.
             pieces.append(Piece(tile, mine.positions[part.own[mine.voxels]], part.neighbours))
         return pieces
+
+    def _side(self) -> float | None:
+        """Of a voxel, where other tiles have settled it."""
+        return None if self._like is None else float(self._like.meta["side"])
 
     def _position_bits(self, side: float) -> int:
         """Per axis, so that a step within a voxel of this side is the resolution."""

@@ -46,6 +46,11 @@ def ground_axes(landmarks: Landmarks) -> tuple[int, int]:
     return int(first), int(second)
 
 
+def square_side(tile: float, side: float) -> float:
+    """What a tile of about `tile` map units really measures: whole voxels of this side."""
+    return max(1, round(tile / side)) * side
+
+
 def partition(cells: npt.NDArray[np.int32], side: float, axes: tuple[int, int],
               tile: float | None, codes: npt.NDArray[np.int64] | None = None) -> list[Part]:
     """cells [V x 3] of voxels of this side -> tiles of about `tile` map units, None: one tile.
@@ -55,7 +60,7 @@ def partition(cells: npt.NDArray[np.int32], side: float, axes: tuple[int, int],
     """
     if tile is None:
         return [Part("0_0", np.arange(len(cells)), (), np.ones(len(cells), bool))]
-    across = max(1, round(tile / side))
+    across = round(square_side(tile, side) / side)
     flat = cells[:, list(axes)]
     places = (flat - flat.min(0)) // across
     given = places if codes is None else _gathered(places, codes)

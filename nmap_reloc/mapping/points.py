@@ -32,6 +32,12 @@ class Points:
     observations: Ints
     errors: Doubles
 
+    def mean_errors(self) -> Doubles:
+        """[L] pixels: over each point's observations."""
+        owner, count = self.observations[:, 2], len(self.positions)
+        return np.asarray(np.bincount(owner, self.errors, count)
+                          / np.maximum(np.bincount(owner, minlength=count), 1))
+
     @staticmethod
     def nothing() -> Points:
         return Points(np.zeros((0, 3)), np.zeros((0, 3), np.int32), np.zeros(0))

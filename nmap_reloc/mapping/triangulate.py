@@ -39,15 +39,14 @@ def build_landmarks(source: Source, extractor: Extractor, work: Path, *,
     pixels. held_out: how many views to keep for checking the map; None: one in twenty, 8 at most.
     Raises NmapError when no image can be used or too little overlaps.
     """
-    key = fingerprint(FORMAT, source.fingerprint, extractor.name, extractor.content_hash,
-                      extractor.keypoints, refine_poses, held_out)
-    path = work / f"landmarks-{key[:16]}.nlm"
+    key = landmarks_key(source, extractor, refine_poses, held_out)
+    path = landmarks_file(work, key)
     if path.exists():
         try:
             return load_landmarks(path)
         except NmapError as error:
             log.warning("%s", error)
-    images = _map_images(source)
+    images = map_images(source)
     posed = sum(image.map_from_camera is not None for image in images)
     if 0 < posed < len(images):
         log.warning("%d of %d images have no pose; skipped", len(images) - posed, len(images))
@@ -56,7 +55,7 @@ def build_landmarks(source: Source, extractor: Extractor, work: Path, *,
     unit = source.unit if posed else "arbitrary"
     if not posed:
         shots = structure_from_motion(shots, extractor.name, work, key, progress)
-    mapped, checks = _hold_out(shots, held_out)
+    mapped, checks = hold_out(shots, held_out)
     if refine_poses and posed:
         mapped = refine(mapped, extractor.name, work, key, progress)
     matches = _matches(mapped, extractor.name, work / f"matches-{key[:16]}.safetensors", key,
@@ -70,7 +69,18 @@ def build_landmarks(source: Source, extractor: Extractor, work: Path, *,
     return load_landmarks(path)  # as stored, so that a resumed build gives the same map
 
 
-def _map_images(source: Source) -> list[PosedImage]:
+def landmarks_key(source: Source, extractor: Extractor, refine_poses: bool,
+                  held_out: int | None) -> str:
+    """64 hexadecimal digits of all that decides what the landmarks will be."""
+    return fingerprint(FORMAT, source.fingerprint, extractor.name, extractor.content_hash,
+                       extractor.keypoints, refine_poses, held_out)
+
+
+def landmarks_file(work: Path, key: str) -> Path:
+    return work / f"landmarks-{key[:16]}.nlm"
+
+
+def map_images(source: Source) -> list[PosedImage]:
     """The images to map, by the source's split. Raises NmapError for a name given twice."""
     names = [image.name for image in source.images]
     twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) \
@@ -81,7 +91,7 @@ def _map_images(source: Source) -> list[PosedImage]:
     return [image for image in source.images if image.name in chosen]
 
 
-def _hold_out(shots: Sequence[Shot], count: int | None) -> tuple[list[Shot], list[Shot]]:
+def hold_out(shots: Sequence[Shot], count: int | None) -> tuple[list[Shot], list[Shot]]:
     """Interior views, evenly spread, taken out of mapping: (mapped, held out)."""
     if count is None:
         count = min(MOST_HELD_OUT, max(1, round(len(shots) * HELD_OUT_SHARE)))
@@ -122,19 +132,19 @@ def _landmarks(points: Points, mapped: Sequence[Shot], checks: Sequence[Shot], u
                extractor: Extractor) -> Landmarks:
     count = len(points.positions)
     lengths = np.bincount(points.observations[:, 2], minlength=count).astype(np.int32)
-    total = np.bincount(points.observations[:, 2], points.errors, minlength=count)
     views = []
     for i, shot in enumerate(mapped):
         seen = np.full(len(shot.features), -1, np.int32)
         mine = points.observations[points.observations[:, 0] == i]
         seen[mine[:, 1]] = mine[:, 2]
-        views.append(_view(shot, seen))
-    unseen = [_view(shot, np.full(len(shot.features), -1, np.int32)) for shot in checks]
-    return Landmarks(points.positions, lengths, (total / lengths).astype(np.float32),
+        views.append(view_of(shot, seen))
+    unseen = [view_of(shot, np.full(len(shot.features), -1, np.int32)) for shot in checks]
+    return Landmarks(points.positions, lengths, points.mean_errors().astype(np.float32),
                      tuple(views), tuple(unseen), unit, extractor.name, extractor.content_hash)
 
 
-def _view(shot: Shot, landmarks: Ints) -> View:
+def view_of(shot: Shot, landmarks: Ints) -> View:
+    """The view of a shot whose keypoints observe these landmarks [N]."""
     assert shot.map_from_camera is not None
     features = shot.features
     return View(shot.name, shot.camera, shot.map_from_camera, features.keypoints, features.scores,

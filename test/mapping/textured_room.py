@@ -17,15 +17,15 @@ DEPTHS = (6.0, 4.5, 3.5)  # the planes z = depth, in map units; nearer ones cove
 PIXELS = 120  # of texture per map unit
 
 
-def render(pose: Rigid) -> Image:
-    """The wall as CAMERA sees it from `pose`, grey [240 x 320]."""
+def render(pose: Rigid, repainted: int | None = None) -> Image:
+    """The wall as CAMERA sees it from `pose`, grey [240 x 320]; repainted: a plane that is new."""
     picture = np.zeros((CAMERA.height, CAMERA.width), np.uint8)
     fx, fy, cx, cy = CAMERA.params
     # OpenCV's first pixel is at 0, 0 and ours at 0.5, 0.5.
     intrinsics = np.array([[fx, 0, cx - 0.5], [0, fy, cy - 0.5], [0, 0, 1]])
     camera_from_map = pose.inverse()
     for k, depth in enumerate(DEPTHS):
-        texture = _texture(k)
+        texture = _texture(k, 50 + k if repainted == k else k)
         height, width = texture.shape
         left, top = (-6.0, -1.2, 1.1)[k], -4.0
         map_from_texel = np.array([[1 / PIXELS, 0, left + 0.5 / PIXELS],
@@ -67,9 +67,9 @@ def broken() -> Image:
     raise NmapError("broken.png (12 bytes): not a readable image; restore it or leave it out")
 
 
-def _texture(k: int) -> Image:
+def _texture(k: int, seed: int) -> Image:
     """Random patches of several sizes: corners and blobs at every scale."""
-    random = np.random.default_rng(k)
+    random = np.random.default_rng(seed)
     size = (int(8 * PIXELS), int((12 - 4.5 * k) * PIXELS))
     picture = np.zeros(size, np.float32)
     for cell in (96, 40, 16, 6):
