@@ -68,7 +68,8 @@ def evaluation() -> Node:
         namespace=LaunchConfiguration("namespace"),
         parameters=[{"output": text("output"), "bag": text("bag"),
                      "ground_truth": text("ground_truth"), "use_sim_time": True}],
-        remappings=[(name, f"reloc_node/{name}") for name in ("pose", "state", "loaded_tiles")],
+        remappings=[(name, f"reloc_node/{name}")
+                    for name in ("pose", "state", "report", "loaded_tiles")],
         on_exit=unless_ending(Shutdown(reason="the evaluation has ended")))
 
 

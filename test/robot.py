@@ -63,11 +63,13 @@ class Robot(Node):
         self.states: list[str] = []
         self.tiles: list[str] = []
         self.candidates: list[str] = []
+        self.reports: list[str] = []
         self.transforms: list[Any] = []
         for kind, topic, kept, qos in (
                 (PoseWithCovarianceStamped, "reloc_node/pose", self.poses, 10),
                 (String, "reloc_node/state", self.states, LATCHED),
                 (String, "reloc_node/loaded_tiles", self.tiles, LATCHED),
+                (String, "reloc_node/report", self.reports, 100),
                 (String, "reloc_node/tile_candidates", self.candidates, LATCHED)):
             self.create_subscription(kind, topic, lambda m, kept=kept: kept.append(
                 m.data if hasattr(m, "data") else m), qos)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 TRUTH = "/ground_truth/pose"
 KIDNAP = 30.0  # seconds into the query drive
+DRIVE_RATE, CAMERA_RATE = 5.0, 30.0  # images per second of the simulated drive, of photographs
 # Small tiles and a short reach, so that a short drive has something to swap.
 TILE = 8.0
 PARAMETERS = """/**/tile_manager:
@@ -37,8 +38,11 @@ def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the results.")] =
         Path("demo"),
     seed: Annotated[int, typer.Option(help="Which of the simulated places.")] = 0,
-    rate: Annotated[float, typer.Option(min=0.1, help="Images per second of the query drive.")] =
-        5.0,
+    rate: Annotated[float | None, typer.Option(
+        min=0.1, help="Images per second of the query drive; default: 5, of photographs 30.")] =
+        None,
+    seconds: Annotated[float, typer.Option(
+        min=1.0, help="Photographs are shown forth and back for so long.")] = 30.0,
     features: Annotated[str, typer.Option(help="learned or sift.")] = "learned",
     representation: Annotated[str, typer.Option(help="How the map is stored.")] = "neumap",
     keypoints: Annotated[int, typer.Option(min=64, help="Keypoints per image, at most.")] = 1024,
@@ -59,7 +63,7 @@ def demo(
     from nmap_reloc.mapping.triangulate import build_landmarks
 
     output.mkdir(parents=True, exist_ok=True)
-    source, query = drives(scene, output / "drives", seed, rate)
+    source, query = drives(scene, output / "drives", seed, rate, seconds)
     extractor = open_extractor(features, keypoints=keypoints)
     landmarks = build_landmarks(source, extractor, output / "work")
     site = build_site(landmarks, output / "site", representation,
@@ -75,17 +79,19 @@ def demo(
     print(site.path, *files, picture, sep="\n")
 
 
-def drives(scene: Path | None, folder: Path, seed: int, rate: float) -> tuple[Source, Path]:
+def drives(scene: Path | None, folder: Path, seed: int, rate: float | None, seconds: float
+           ) -> tuple[Source, Path]:
     """What is mapped, and the recording of the query drive."""
     from nmap_reloc.mapping.sources import open_source
 
     if scene is not None:
         from nmap_reloc.simulation.scene_bag import bag_from_scene
 
-        return open_source(scene), bag_from_scene(scene, folder / "query", rate, seed=seed)
+        return open_source(scene), bag_from_scene(scene, folder / "query", rate or CAMERA_RATE,
+                                                  seed=seed, seconds=seconds)
     from nmap_reloc.simulation.drives import simulate_drives
 
-    made = simulate_drives(folder, seed=seed, rate=rate, kidnap=KIDNAP)
+    made = simulate_drives(folder, seed=seed, rate=rate or DRIVE_RATE, kidnap=KIDNAP)
     return recording(made["map"]), made["query"]
 
 

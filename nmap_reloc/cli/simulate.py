@@ -28,6 +28,8 @@ def simulate(
     scene: Annotated[Path | None, typer.Option(
         help="Instead: play this folder of posed photographs as a camera, to OUTPUT/query.")] =
         None,
+    seconds: Annotated[float | None, typer.Option(
+        help="Photographs: show them forth and back for so long; default: once.")] = None,
 ) -> None:
     """Record simulated drives of a camera robot as ROS 2 bags with ground truth.
 
@@ -37,13 +39,17 @@ def simulate(
     from rich.console import Console
 
     from nmap_reloc import text
+    from nmap_reloc.errors import NmapError
 
     if scene is not None:
         from nmap_reloc.simulation.scene_bag import bag_from_scene
 
         made = {"query": bag_from_scene(scene, output / "query", rate, seed=seed,
-                                        compressed=not raw)}
+                                        compressed=not raw, seconds=seconds)}
     else:
+        if seconds is not None:
+            raise NmapError(f"--seconds {seconds:g}: a simulated drive is as long as its route; "
+                            "leave it out or name a --scene")
         from nmap_reloc.simulation.drives import simulate_drives
 
         made = simulate_drives(output, [name.strip() for name in drives.split(",")], world, seed,

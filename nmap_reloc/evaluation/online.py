@@ -5,6 +5,8 @@ pose, stamps of the images. Beside it may lie online.json, as nodes/evaluation_n
 
     {"poses": [{"stamp": 12.5, "latency": 0.08, "covariance": [36 numbers]}, ...],
      "states": [{"time": 12.6, "state": "tracking"}, ...],
+     "images": [{"stamp": 12.5, "state": "tracking", "refused_by": "", "reason": "",
+                 "correspondences": 310, "inliers": 120, "milliseconds": {"features": 31.0}}, ...],
      "loaded_tiles": [{"time": 11.0, "tiles": ["0_0", ...]}, ...], "swaps": 3}
 
 Stamps are of images, times are when it was heard, on the same clock; all in seconds.
@@ -46,6 +48,7 @@ class Heard:
 
     poses: Sequence[Mapping[str, Any]] = ()
     states: Sequence[Mapping[str, Any]] = ()
+    images: Sequence[Mapping[str, Any]] = ()
     loaded_tiles: Sequence[Mapping[str, Any]] = ()
     swaps: int | None = None
 
@@ -77,11 +80,13 @@ def score_trajectory(trajectory: Path, recording: Recording, truth: Truth, manif
     known = _poses(recording, poses, trajectory)
     details = {name: heard.poses[index] for name, index in
                _matched(recording, [float(entry["stamp"]) for entry in heard.poses]).items()}
-    instants = [_instant(frame, known.get(frame.name), details.get(frame.name, {}), heard, truth)
-                for frame in recording.frames]
+    said_of = {name: heard.images[index] for name, index in
+               _matched(recording, [entry["stamp"] for entry in heard.images]).items()}
+    instants = [_instant(frame, known.get(frame.name), details.get(frame.name, {}),
+                         said_of.get(frame.name), heard, truth) for frame in recording.frames]
     # Who is TRACKING has a pose for every image that was answered.
-    dropped = {instant.name for instant in instants
-               if instant.pose is None and instant.state == TRACKING}
+    dropped = {instant.name for instant in instants if instant.pose is None
+               and (instant.name not in said_of if said_of else instant.state == TRACKING)}
     said = [*recording.notes, *notes]
     if dropped:
         said.append(f"{len(dropped)} of {len(instants)} images were not answered live, since "
@@ -91,7 +96,11 @@ def score_trajectory(trajectory: Path, recording: Recording, truth: Truth, manif
                     "image's stamp: left out")
     answered = [(frame, instant) for frame, instant in zip(recording.frames, instants, strict=True)
                 if frame.name not in dropped]
-    evaluation = _evaluation(recording, answered, manifest, map_bytes, dict(bytes_by_part or {}))
+    stages = {name: str(entry["refused_by"]) for name, entry in said_of.items()}
+    queries, skipped = _queries(recording, answered, stages)
+    centres = camera_centres([query.image for query in queries])
+    evaluation = Evaluation(tuple(queries), manifest.unit, span_of(centres), map_bytes, centres,
+                            dict(bytes_by_part or {}), skipped)
     if not evaluation.queries:
         raise NmapError(f"{trajectory}: the truth ({truth.name}) is not known at any image that "
                         "was answered; give poses of the same drive")
@@ -99,18 +108,17 @@ def score_trajectory(trajectory: Path, recording: Recording, truth: Truth, manif
                  heard.swaps, live=True)
 
 
-def _evaluation(recording: Recording, answered: Sequence[tuple[Frame, Instant]],
-                manifest: Manifest, map_bytes: int, bytes_by_part: dict[str, int]) -> Evaluation:
+def _queries(recording: Recording, answered: Sequence[tuple[Frame, Instant]],
+             stages: Mapping[str, str]) -> tuple[list[Query], dict[str, str]]:
+    """The images with a true pose, and why the others are none; stages: that refused, by name."""
     queries, skipped = [], {}
     for frame, instant in answered:
-        query = _query(recording, frame, instant)
+        query = _query(recording, frame, instant, stages.get(frame.name) or "tracking")
         if query is not None:
             queries.append(query)
         else:
             skipped[frame.name] = (UNKNOWN_TRUTH if frame.base_from_camera else NO_CAMERA)
-    centres = camera_centres([query.image for query in queries])
-    return Evaluation(tuple(queries), manifest.unit, span_of(centres), map_bytes, centres,
-                      bytes_by_part, skipped)
+    return queries, skipped
 
 
 def read_heard(path: Path) -> Heard:
@@ -119,12 +127,16 @@ def read_heard(path: Path) -> Heard:
         found = json.loads(read_text(path))
         heard = Heard(_checked(found.get("poses", []), "stamp", "latency"),
                       _checked(found.get("states", []), "time"),
+                      _checked(found.get("images", []), "stamp"),
                       _checked(found.get("loaded_tiles", []), "time"), found.get("swaps"))
-        for entry in heard.states:
+        for entry in (*heard.states, *heard.images):
             if entry["state"] not in STATES:
                 raise ValueError(f"state {entry['state']!r} is none of {', '.join(STATES)}")
         for entry in heard.loaded_tiles:
             len(entry["tiles"])
+        for entry in heard.images:
+            int(entry["inliers"]), int(entry["correspondences"]), dict(entry["milliseconds"])
+            str(entry["refused_by"]), str(entry["reason"])
         for entry in heard.poses:
             if np.shape(entry["covariance"]) != (36,):
                 raise ValueError(f"covariance of shape {np.shape(entry['covariance'])} is not 36 "
@@ -169,28 +181,35 @@ def _poses(recording: Recording, poses: Trajectory, path: Path) -> dict[str, Rig
     return found
 
 
-def _instant(frame: Frame, pose: Rigid | None, details: Mapping[str, Any], heard: Heard,
-             truth: Truth) -> Instant:
+def _instant(frame: Frame, pose: Rigid | None, details: Mapping[str, Any],
+             said: Mapping[str, Any] | None, heard: Heard, truth: Truth) -> Instant:
+    """details: of the pose; said: of the image, None where nothing was."""
     covariance: Doubles | None = None
     if pose is not None and details:
         covariance = np.asarray(details["covariance"], np.float64).reshape(6, 6)
-    state = TRACKING if pose is not None else heard.state(frame.seconds) or UNKNOWN
+    state, reason = heard.state(frame.seconds) or UNKNOWN, "no pose was published"
+    if said is not None:
+        state, reason = said["state"], said["reason"] or reason
+    spent = {} if said is None else dict(said["milliseconds"])
     return Instant(
-        frame.name, frame.seconds, truth.at(frame.seconds), truth.piece(frame.seconds), state,
-        "" if pose is not None else "no pose was published", pose, covariance, None,
+        frame.name, frame.seconds, truth.at(frame.seconds), truth.piece(frame.seconds),
+        TRACKING if pose is not None else state, "" if pose is not None else reason,
+        pose, covariance, None,
         None if covariance is None else largest_sigma(covariance[:3, :3]),
         odometry=frame.odom_from_base is not None, tiles=heard.tiles(frame.seconds),
-        milliseconds={LATENCY: 1e3 * details["latency"]} if details else {})
+        inliers=None if said is None else int(said["inliers"]),
+        correspondences=None if said is None else int(said["correspondences"]),
+        milliseconds={**spent, **({LATENCY: 1e3 * details["latency"]} if details else {})})
 
 
-def _query(recording: Recording, frame: Frame, instant: Instant) -> Query | None:
+def _query(recording: Recording, frame: Frame, instant: Instant, stage: str) -> Query | None:
     mounted = frame.base_from_camera
     if instant.true is None or mounted is None:
         return None
     image = PosedImage(frame.name, recording.camera, instant.true @ mounted, frame.read,
                        frame.seconds)
     if instant.pose is None:
-        refusal = Refusal("tracking", instant.reason)
+        refusal = Refusal(stage, instant.reason)
         estimate = Estimate(None, None, None, None, dict(instant.milliseconds), refusal)
     else:
         covariance = None if instant.covariance is None else covariance_of_attached(

@@ -1,7 +1,8 @@
 """evaluation: notes what reloc_node publishes during a replay, for `nmap-reloc evaluate`.
 
 Writes OUTPUT/trajectory.tum (map -> base per published pose, stamps of the images) and
-OUTPUT/online.json (latencies, states, tile swaps) when it is asked to stop.
+OUTPUT/online.json (latencies, states, what became of each image, tile swaps) when it is asked to
+stop.
 """
 
 from __future__ import annotations
@@ -70,10 +71,12 @@ class EvaluationNode(Node):  # type: ignore[misc] # rclpy is untyped where it is
         self.poses: list[dict[str, Any]] = []
         self.states: list[dict[str, Any]] = []
         self.tiles: list[dict[str, Any]] = []
+        self.images: list[dict[str, Any]] = []
         self._clock_heard = RunningClock()
         self.create_subscription(PoseWithCovarianceStamped, "pose", self._pose, 100)
         self.create_subscription(String, "state", self._state, LATCHED)
         self.create_subscription(String, "loaded_tiles", self._loaded, LATCHED)
+        self.create_subscription(String, "report", self._report, 100)
         if self.get_parameter("use_sim_time").value:
             best_effort = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
             self.create_subscription(Clock, "/clock", self._clock_message, best_effort)
@@ -105,6 +108,13 @@ class EvaluationNode(Node):  # type: ignore[misc] # rclpy is untyped where it is
         except (ValueError, KeyError, TypeError) as problem:
             self.get_logger().warning(f"loaded_tiles: not understood: {problem!r}")
 
+    def _report(self, message: String) -> None:
+        try:
+            said = json.loads(message.data)
+            self.images.append({**said, "stamp": said["stamp"] / 1e9})
+        except (ValueError, KeyError, TypeError) as problem:
+            self.get_logger().warning(f"report: not understood: {problem!r}")
+
     def write(self) -> tuple[Path, Path]:
         """Both files, each whole or not at all. NmapError: the folder can't be written."""
         folder = Path(self.settings["output"]).expanduser()
@@ -128,7 +138,7 @@ class EvaluationNode(Node):  # type: ignore[misc] # rclpy is untyped where it is
             "latency_median": _quantile(latencies, 0.5), "latency_95": _quantile(latencies, 0.95),
             "poses": [{name: entry[name] for name in ("stamp", "latency", "covariance")}
                       for entry in self.poses],
-            "states": self.states, "loaded_tiles": self.tiles}
+            "states": self.states, "images": self.images, "loaded_tiles": self.tiles}
 
 
 def _seconds(stamp: Any) -> float:

@@ -19,6 +19,7 @@ from nmap_reloc.localizer import Localizer
 from nmap_reloc.maps.manifest import Manifest
 from nmap_reloc.nodes.convert import pose_from_rigid, pose_with_covariance
 from nmap_reloc.nodes.debug_image import debug_message, draw
+from nmap_reloc.nodes.image_report import ImageReport
 from nmap_reloc.nodes.map_transform import Correction, MapTransform
 from nmap_reloc.nodes.markers import Box, Markers
 from nmap_reloc.nodes.reloc_parameters import RelocParameters
@@ -46,6 +47,7 @@ class Outputs:
         self._pose = node.create_publisher(PoseWithCovarianceStamped, "~/pose", 10)
         self._path = node.create_publisher(PathMessage, "~/path", LATCHED)
         self._state = node.create_publisher(String, "~/state", LATCHED)
+        self._report = node.create_publisher(String, "~/report", 100)
         self._marker = node.create_publisher(MarkerArray, "~/markers", 10)
         self._debug = node.create_publisher(ImageMessage, "~/debug_image", 1)
         self._markers = Markers(frames.map)
@@ -84,6 +86,11 @@ class Outputs:
         if state is not self._said:
             self._said = state
             self._state.publish(String(data=state.value))
+
+    def report(self, report: ImageReport) -> None:
+        """On `~/report`, while someone subscribes."""
+        if self._report.get_subscription_count():
+            self._report.publish(String(data=report.to_json()))
 
     def _extend_path(self, map_from_base: Rigid, stamp: Time) -> None:
         if not self.values.path_length:

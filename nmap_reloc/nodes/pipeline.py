@@ -22,6 +22,7 @@ from nmap_reloc.maps.site_index import SiteIndex
 from nmap_reloc.nodes.camera_info import Intrinsics
 from nmap_reloc.nodes.convert import NANOSECONDS, stated_nanoseconds
 from nmap_reloc.nodes.figures import RelocFigures
+from nmap_reloc.nodes.image_report import ImageReport, raw_nanoseconds, refused_by, report_of
 from nmap_reloc.nodes.memory import PoseMemory
 from nmap_reloc.nodes.odometry import Odometry
 from nmap_reloc.nodes.outputs import LATCHED, Outputs
@@ -68,6 +69,8 @@ class Pipeline:
             self.figures.image_dropped(self._doing)
             self.figures.failed(error)
             self._log.warning(str(error), throttle_duration_sec=5.0)
+            self.outputs.report(ImageReport(raw_nanoseconds(frame.message.header),
+                                            self.tracker.state.value, self._doing, str(error)))
         finally:
             self._free = time.monotonic()
 
@@ -90,6 +93,7 @@ class Pipeline:
         self.outputs.publish(step, self.tracker, message.header)
         self._account(step, frame, time.monotonic(), odom_from_base)
         self._propose(step)
+        self.outputs.report(report_of(step, stamp))
         self.outputs.show(step, self.localizer, self.manifest, image, message.header)
 
     def _stamp(self, header: Any) -> int:
@@ -130,11 +134,10 @@ class Pipeline:
                  ) -> None:
         """published: monotonic seconds."""
         verdict, estimate, figures = step.verdict, step.estimate, self.figures
-        refused_by = estimate.refusal.stage if estimate.refusal else "tracker"
         waited = max(0.0, self._free - frame.arrived) * 1e3  # while the image before was answered
         figures.image_answered({"wait": waited, **estimate.milliseconds},
                                (published - frame.arrived) * 1e3,
-                               "" if verdict.accepted else refused_by)
+                               "" if verdict.accepted else refused_by(step))
         self.figures.state_is(verdict.state.value, verdict.reason)
         if not verdict.accepted:
             return

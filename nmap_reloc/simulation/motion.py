@@ -106,6 +106,8 @@ def shown(poses: Sequence[Rigid], rate: float, robot: Robot, rng: np.random.Gene
     """Pictures taken from poses (map_from_base) shown one after the other, ``rate`` per second.
 
     Between them the robot goes straight on; the truth counts as known at the pictures only.
+    Odometry speaks at the pictures too: they are far apart, and interpolated past a bend it would
+    contradict them.
     """
     check_rate(rate)
     shots = np.round(np.arange(len(poses)) * SECOND / rate).astype(np.int64)
@@ -122,7 +124,7 @@ def shown(poses: Sequence[Rigid], rate: float, robot: Robot, rng: np.random.Gene
         whole[k] = pose
     steps = [earlier.inverse() @ later for earlier, later in pairwise(whole)]
     return Motion(robot, stamps, whole, measured(steps, robot.planar, rng),
-                  np.searchsorted(stamps, ticks), images, images)
+                  np.arange(len(stamps)), images, images)
 
 
 def between(before: Rigid, after: Rigid, share: float) -> Rigid:

@@ -91,6 +91,26 @@ def test_states_times_and_covariances_beside_it(tmp_path: Path, live: Callable[[
     assert result["per_query"][0]["refusal"]["reason"] == "no pose was published"
 
 
+def test_what_the_node_said_of_each_image(tmp_path: Path, live: Callable[[Path], Drive]) -> None:
+    def said(i: int, state: str, stage: str = "", reason: str = "") -> dict[str, Any]:
+        return {"stamp": S + i / 10, "state": state, "refused_by": stage, "reason": reason,
+                "correspondences": 90, "inliers": 9 if stage else 60,
+                "milliseconds": {"features": 30.0 + i}}
+    images = [said(0, "lost", "tracker", "1 of 3 fixes agree"), said(1, "tracking"),
+              said(2, "suspect", "gate", "9 inliers of 90"), said(5, "tracking")]
+    found = live(write(tmp_path, [0.1, 0.5], {"images": images, "states": [
+        {"time": S - 1.0, "state": "tracking"}]}))
+    assert [instant.state for instant in found.instants] == [
+        "lost", "tracking", "suspect", "tracking"]
+    assert "16 of 20 images were not answered live" in found.notes[-1]
+    refused = found.instants[2]
+    assert (refused.reason, refused.inliers, refused.correspondences) == ("9 inliers of 90", 9, 90)
+    result = score(found)
+    assert result["per_query"][2]["refusal"] == {"stage": "gate", "reason": "9 inliers of 90"}
+    assert result["latency_ms"]["features"]["p50"] == pytest.approx(31.5)
+    assert result["drive"]["time_to_first_fix"] == pytest.approx(0.1)
+
+
 def test_its_results_may_lie_beside_it(tmp_path: Path, live: Callable[[Path], Drive]) -> None:
     file = write(tmp_path, [0.5, 0.6])
     before = file.read_bytes()
@@ -130,6 +150,7 @@ def test_poses_between_the_images_are_left_out_with_a_note(tmp_path: Path,
     ({"states": [{"time": 1.0, "state": "happy"}]}, "state 'happy' is none of tracking, suspect"),
     ({"poses": [{"stamp": 1.0, "latency": 0.1, "covariance": [1.0]}]}, r"of shape \(1,\) is not"),
     ({"loaded_tiles": [{"time": 1.0, "tiles": 5}]}, "TypeError"),
+    ({"images": [{"stamp": 1.0, "state": "lost", "inliers": "?"}]}, "invalid literal for int"),
 ])
 def test_a_wrong_file_beside_it_is_one_line(tmp_path: Path, live: Callable[[Path], Drive],
                                             heard: Any, words: str) -> None:

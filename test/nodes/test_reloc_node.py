@@ -53,6 +53,24 @@ def test_the_robot_is_found_and_followed(scene: Scene) -> None:
     assert np.linalg.eigvalsh(covariance)[0] > 0
 
 
+def test_what_became_of_each_image_is_reported(scene: Scene) -> None:
+    assert until(lambda: scene.robot.count_publishers("reloc_node/report"))
+    scene.start()
+    views = scene.robot.views
+    scene.look(3, message=image_message(np.full_like(views[3].read(), 90)))
+    scene.look(3, message=image_message(views[3].read(), encoding="rgb9"))
+    assert until(lambda: len(scene.robot.reports) >= 5)
+    first, *_, good, blank, broken = (json.loads(text) for text in scene.robot.reports)
+    assert (first["state"], first["refused_by"]) == ("lost", "tracker")
+    assert first["reason"] == "1 of 3 fixes agree"
+    assert (good["state"], good["refused_by"], good["reason"]) == ("tracking", "", "")
+    assert good["stamp"] == Time.from_msg(scene.robot.poses[-1].header.stamp).nanoseconds
+    assert 12 <= good["inliers"] <= good["correspondences"] and good["milliseconds"]["features"]
+    assert (blank["state"], blank["refused_by"]) == ("suspect", "features")
+    assert "keypoints" in blank["reason"] and blank["inliers"] == 0
+    assert broken["refused_by"] == "image" and "'rgb9'" in broken["reason"]
+
+
 def test_tf_leads_from_the_map_to_the_robot_at_the_image_and_now(scene: Scene) -> None:
     buffer = Buffer()
     listener = TransformListener(buffer, scene.robot)

@@ -111,6 +111,28 @@ def test_odometry_follows_the_photographs_and_drifts(tmp_path: Path) -> None:
     assert found[0][-1].x != found[1][-1].x
 
 
+def test_photographs_go_forth_and_back_for_as_long_as_asked(tmp_path: Path) -> None:
+    scene = write_scene(tmp_path / "scene", CAMERAS[3])
+    bag = bag_from_scene(scene, tmp_path / "bag", rate=30.0, seconds=0.5)
+    source = open_source(bag, poses="/ground_truth/pose", pose_frame="base_link", tolerance=0.001)
+    order = [0, 1, 2, 3, 2, 1] * 3
+    assert len(source.images) == 15
+    for image, k in zip(source.images, order):
+        assert image.map_from_camera is not None
+        np.testing.assert_allclose(image.map_from_camera.translation, pose(k).translation,
+                                   atol=1e-5)
+    stamps: dict[str, set[int]] = {}
+    with Reader(bag) as reader:
+        for connection, _, data in reader.messages():
+            if connection.topic in ("/odom", "/camera/image_raw/compressed"):
+                stamp = store().deserialize_cdr(data, connection.msgtype).header.stamp
+                stamps.setdefault(connection.topic, set()).add(stamp.nanosec)
+    # Odometry knows the turns: it speaks at every photograph.
+    assert stamps["/camera/image_raw/compressed"] <= stamps["/odom"]
+    with pytest.raises(NmapError, match="seconds 0: out of range"):
+        bag_from_scene(scene, tmp_path / "none", seconds=0.0)
+
+
 def test_a_recording_is_made_once(tmp_path: Path) -> None:
     scene = write_scene(tmp_path / "scene", CAMERAS[3], unit="metre")
     bag = bag_from_scene(scene, tmp_path / "bag")

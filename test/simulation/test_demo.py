@@ -18,8 +18,8 @@ from nmap_reloc.simulation.dataset import simulate
 def test_the_demo_localizes_what_it_simulated(tmp_path: Path, capsys: pytest.CaptureFixture[str]
                                               ) -> None:
     scene = simulate(tmp_path / "scene", 1, 24, 10, (320, 240), extent=1)
-    demo(scene, tmp_path / "out", rate=2.0, features="sift", representation="landmarks",
-         keypoints=512)
+    demo(scene, tmp_path / "out", rate=2.0, seconds=5.0, features="sift",
+         representation="landmarks", keypoints=512)
     found = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert found["drive"]["live"] and found["drive"]["published"] >= 3
     assert found["drive"]["wrong_accepted"]["count"] == 0

@@ -173,6 +173,9 @@ def test_a_bag_is_replayed_and_evaluated(site: Path, source: Source, tmp_path: P
     for line, entry in zip(lines, online["poses"]):
         assert abs(float(line.split()[0]) - entry["stamp"]) < 1e-5
         assert 0 < entry["latency"] < START and len(entry["covariance"]) == 36
+    stamps = {entry["stamp"] for entry in online["images"] if not entry["refused_by"]}
+    assert {entry["stamp"] for entry in online["poses"]} <= stamps
+    assert any("fixes agree" in entry["reason"] for entry in online["images"])
     assert online["states"][0]["state"] == "lost"
     assert any(entry["state"] == "tracking" for entry in online["states"])
     assert online["swaps"] >= 1 and online["loaded_tiles"][-1]["tiles"]
