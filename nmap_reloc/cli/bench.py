@@ -40,6 +40,8 @@ def bench(
     backend: Annotated[str, typer.Option(help="What runs the networks.")] = "auto",
     speed_images: Annotated[int, typer.Option(
         min=0, help="Queries timed against OpenCV's SIFT, per row.")] = 20,
+    foreign: Annotated[int, typer.Option(
+        min=0, help="Queries of each other scene that are asked, too: all must be refused.")] = 0,
 ) -> None:
     """Measure every representation on scenes: size, accuracy and time.
 
@@ -60,7 +62,7 @@ def bench(
 
     order = Order(parse_kinds(representations), parse_budgets(budgets),
                   parse_reference_bytes(reference_bytes or ()), parse_decoders(decoder or ()),
-                  speed_images)
+                  speed_images, foreign)
     results = Results(output, machine())
     rows = measure(open_scenes(scenes), order, Workshop(work, keypoints, backend), results.save)
     print_rows(rows)

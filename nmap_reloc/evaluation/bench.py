@@ -12,6 +12,7 @@ import numpy as np
 
 from nmap_reloc.errors import NmapError
 from nmap_reloc.evaluation.evaluate import Localizes, camera_centres, evaluate
+from nmap_reloc.evaluation.foreign import ask_foreign
 from nmap_reloc.evaluation.options import UNCOMPRESSED, Budget, Kind
 from nmap_reloc.evaluation.rows import Row
 from nmap_reloc.evaluation.speed import compare
@@ -43,7 +44,8 @@ class Order:
     """What to measure. reference_bytes: of scenes whose classical map's size is known already.
 
     decoders: weights for an additional row per budget, by scene (None: for every scene).
-    speed_images: how many queries are timed against SIFT (0: none).
+    speed_images: how many queries are timed against SIFT (0: none). foreign: how many queries of
+    each other scene are asked as well.
     """
 
     kinds: tuple[Kind, ...]
@@ -51,6 +53,7 @@ class Order:
     reference_bytes: Mapping[str, int] = field(default_factory=dict)
     decoders: Mapping[str | None, Path] = field(default_factory=dict)
     speed_images: int = 20
+    foreign: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,11 +73,13 @@ def bench(scenes: Mapping[str, Source], order: Order, workshop: Makes,
     """
     rows: list[Row] = []
     for scene, source in scenes.items():
+        others = {name: _spread(queries_of(other), order.foreign)
+                  for name, other in scenes.items() if name != scene and order.foreign}
         reference = order.reference_bytes.get(scene)
         if reference is None:
             reference = workshop.landmarks(scene, source, *REFERENCE).observation_bytes()
         for job in jobs(scene, order):
-            rows.append(_measure(scene, source, job, reference, order, workshop))
+            rows.append(_measure(scene, source, others, job, reference, order, workshop))
             finished(rows)
     return rows
 
@@ -100,8 +105,8 @@ def queries_of(source: Source) -> tuple[PosedImage, ...]:
     return source.named("query")
 
 
-def _measure(scene: str, source: Source, job: Job, reference: int, order: Order,
-             workshop: Makes) -> Row:
+def _measure(scene: str, source: Source, others: Mapping[str, Sequence[PosedImage]], job: Job,
+             reference: int, order: Order, workshop: Makes) -> Row:
     budget = None if job.budget is None else job.budget.bytes(reference)
     row = Row(scene, job.kind, job.budget.label if job.budget else "", budget,
               job.decoder.stem if job.decoder else "", reference)
@@ -115,11 +120,12 @@ def _measure(scene: str, source: Source, job: Job, reference: int, order: Order,
         found = evaluate(localizer, queries, centres=camera_centres(source.images),
                          bytes_by_part=workshop.bytes_by_part(site),
                          description=f"{scene} {row.name}")
+        foreign = ask_foreign(localizer, others, f"{scene} {row.name}") if others else None
         chosen = _spread(queries, order.speed_images)
         speed = compare(localizer, chosen) if chosen else None
     except NmapError as error:
         return replace(row, problem=str(error))
-    return replace(row, evaluation=found, speed=speed)
+    return replace(row, evaluation=found, speed=speed, foreign=foreign)
 
 
 def _spread(images: Sequence[PosedImage], count: int) -> list[PosedImage]:

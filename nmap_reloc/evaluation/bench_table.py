@@ -37,7 +37,7 @@ def markdown(rows: Sequence[Row], machine: dict[str, Any]) -> str:
               "median of pairs taken in turn."]
     lines += [f"\n{row.scene}, {label(row)}: not measured: {row.problem}"
               for row in rows if row.problem]
-    return "\n".join(lines + _coverage(rows))
+    return "\n".join(lines + _coverage(rows) + _foreign(rows))
 
 
 def cells(row: Row) -> tuple[str, ...]:
@@ -95,3 +95,17 @@ def _coverage(rows: Sequence[Row]) -> list[str]:
     inside, count = sum(pool["inside"] for pool in pools), sum(pool["of"] for pool in pools)
     return [f"\nThe 95 % covariance ellipsoid holds {text.percent(inside / count)} of {count} "
             "true positions over all rows."] if count else []
+
+
+def _foreign(rows: Sequence[Row]) -> list[str]:
+    """How many queries of other scenes each kind of map accepted."""
+    kinds: dict[str, list[int]] = {}
+    for row in rows:
+        if row.foreign is not None:
+            count = kinds.setdefault(row.kind.representation, [0, 0])
+            count[0] += len(row.foreign.accepted)
+            count[1] += row.foreign.asked
+    if not kinds:
+        return []
+    said = ", ".join(f"{kind} {wrong} of {asked}" for kind, (wrong, asked) in kinds.items())
+    return [f"\nQueries of the other scenes, all of which must be refused; accepted: {said}."]

@@ -8,6 +8,7 @@ from typing import Any
 
 from nmap_reloc.evaluation import metrics
 from nmap_reloc.evaluation.evaluate import Evaluation
+from nmap_reloc.evaluation.foreign import Foreign
 from nmap_reloc.evaluation.options import UNCOMPRESSED, Kind
 from nmap_reloc.evaluation.speed import Speed
 
@@ -29,6 +30,7 @@ class Row:
     build_seconds: float = 0.0
     evaluation: Evaluation | None = None
     speed: Speed | None = None
+    foreign: Foreign | None = None
     problem: str = ""
 
     @property
@@ -97,6 +99,7 @@ def _row_json(row: Row, rows: Sequence[Row]) -> dict[str, Any]:
         del measured["per_query"]  # in the row's own evaluation.json
         result |= measured
         result["against_uncompressed"] = against_uncompressed(row, rows)
+    result["foreign"] = None if row.foreign is None else row.foreign.to_json()
     result["speed"] = None if row.speed is None else row.speed.to_json()
     return result
 

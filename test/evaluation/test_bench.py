@@ -118,6 +118,21 @@ def test_table_is_markdown_with_a_row_per_map(tmp_path: Path) -> None:
     assert against_uncompressed(rows[0], rows[1:]) is None
 
 
+def test_queries_of_other_scenes_are_counted(tmp_path: Path) -> None:
+    plan = Order(parse_kinds("neumap"), parse_budgets("2KB"), {"kitchen": 9, "hall": 9},
+                 speed_images=0, foreign=2)
+    workshop = KnownWorkshop(tmp_path)
+    rows = bench({"kitchen": source(), "hall": source()}, plan, workshop, lambda _: None)
+    assert [row.foreign and row.foreign.to_json() for row in rows] == [
+        {"asked": 2, "accepted": 2, "images": [{"image": f"{other}/{name}", "inliers": 30}
+                                               for name in ("003.png", "005.png")]}
+        for other in ("hall", "kitchen")]
+    assert "accepted: neumap 4 of 4." in markdown(rows, {"cpu": "a CPU", "cores": 2})
+    alone = bench({"kitchen": source()}, plan, workshop, lambda _: None)
+    assert alone[0].foreign is None
+    assert "other scenes" not in markdown(alone, {"cpu": "a CPU", "cores": 2})
+
+
 def test_readme_keeps_what_is_outside_the_markers(tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
     readme.write_text(f"# Title\n{BEGIN}\nold\n{END}\nrest\n")
