@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nmap_reloc.features.sample import sample
+
 NEVER = -60.0  # logit of what is no maximum
 STRIDE = 32  # image sides are padded to a multiple of this
 RADIUS = 2  # of non-maximum suppression, pixels
@@ -93,11 +95,9 @@ class FeatureNetwork(nn.Module):
         sampled = []
         for level, features in enumerate(maps):
             spots = pixel * level if level in (1, 2) else pixel[:1]
-            grid = 2 * (unit + spots) - 1  # [B x N x S x 2]
-            values = F.grid_sample(features, grid, mode="bilinear", padding_mode="border",
-                                   align_corners=False)  # [B x C x N x S]
-            sampled.append(values.permute(0, 2, 3, 1).flatten(2))
-        return F.normalize(self.describe(torch.cat(sampled, -1)), dim=-1)
+            sampled.append(sample(features, unit + spots))  # [B x N x S x C]
+        whole = torch.cat([values.flatten(2) for values in sampled], -1)
+        return F.normalize(self.describe(whole), dim=-1)
 
     def global_descriptor(self, maps: list[Tensor]) -> Tensor:
         """[B x G] unit length: generalised-mean pooling (p = 3) of the two coarsest maps."""
