@@ -16,13 +16,20 @@ def picture(height: int = 96, width: int = 128, count: int = 60) -> Arrays:
 
 
 def query(keypoints: int = 40, codes: int = 50) -> dict[str, np.ndarray]:
+    """Of the decode graph."""
     rng = np.random.default_rng(codes)
 
     def some(*shape: int) -> np.ndarray:
         return rng.normal(size=shape).astype(np.float32)
-    return {"descriptors": some(keypoints, 128), "codes": some(codes, 16),
-            "keys": some(2, codes, 32), "values": some(2, codes, 32), "positions": some(codes, 3),
-            "voxels": rng.integers(0, 5, codes), "side": np.ones(1, np.float32)}
+
+    def halves(*shape: int) -> np.ndarray:
+        return some(*shape).astype(np.float16)
+    first = -np.sort(-rng.uniform(0, 1, (keypoints, 8))).astype(np.float32)
+    return {"asked": some(keypoints, 16), "first": first,
+            "chosen": rng.integers(0, codes, (keypoints, 8)), "keys": halves(2, codes, 32),
+            "values": halves(2, codes, 32), "marks": halves(codes, 16),
+            "positions": some(codes, 3), "voxels": rng.integers(0, 5, codes),
+            "side": np.ones(1, np.float32)}
 
 
 def same(a: dict[str, Any], b: dict[str, Any]) -> None:

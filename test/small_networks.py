@@ -67,6 +67,6 @@ def write_neumap(folder: Path, steps: int = 60) -> Path:
     train(network, scenes, NeumapTraining(steps=steps, keypoints=128, rate=4e-3),
           folder / "train.log")
     save_network(network, asdict(network.shape), folder / "neumap-sift.safetensors")
-    for graph in ("unfold", "decode"):
+    for graph in ("unfold", "meet", "decode"):
         export(f"neumap-sift-{graph}", folder)
     return folder

@@ -73,6 +73,25 @@ def check(
         reference.close()
 
 
+def export(
+    weights: Weights = None,
+) -> None:
+    """Make the ONNX files of a folder of networks again, from their weights. Needs torch."""
+    from nmap_reloc.engines.export import export as write
+    from nmap_reloc.engines.export import graphs_of
+    from nmap_reloc.errors import NmapError
+    from nmap_reloc.weights import SHIPPED
+
+    folder = weights or SHIPPED
+    networks = sorted(path.stem for path in folder.glob("*.safetensors"))
+    if not networks:
+        raise NmapError(f"--weights {folder}: no *.safetensors there; train networks with "
+                        "`nmap-reloc train`, or leave the option out")
+    for network in networks:
+        for graph in graphs_of(network):
+            print(write(graph, folder))
+
+
 def list_plans(
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:

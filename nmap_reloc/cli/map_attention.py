@@ -48,7 +48,7 @@ def attention(
     observer = room.Observer.open(opened, extractor, decoder)
     name = network_name("neumap", manifest.features) or ""
     check_weights(manifest, extractor.content_hash, content_hash(name, decoder))
-    _check_codes(code or [], len(observer.voxels.codes), site)
+    _check_codes(code or [], len(observer.voxels.levels), site)
     source = open_source(scene, kind=kind)
     chosen = spread(source.named("query") if (source.split or {}).get("query") else source.images,
                     images)

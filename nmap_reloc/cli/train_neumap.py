@@ -34,7 +34,7 @@ def train_neumap(
     """
     import torch
 
-    from nmap_reloc.engines.export import export, save_network
+    from nmap_reloc.engines.export import export, graphs_of, save_network
     from nmap_reloc.features import open_extractor
     from nmap_reloc.representations import network_name
     from nmap_reloc.representations.neumap.network import NeumapNetwork, NeumapShape
@@ -53,5 +53,5 @@ def train_neumap(
     network = NeumapNetwork(NeumapShape(descriptor=extractor.dimensions, code_width=code_width))
     train(network, training, NeumapTraining(steps=steps, seed=seed), output / f"{name}.log")
     save_network(network, asdict(network.shape), output / f"{name}.safetensors")
-    for graph in ("unfold", "decode"):
-        print(export(f"{name}-{graph}", output))
+    for graph in graphs_of(name):
+        print(export(graph, output))

@@ -21,7 +21,7 @@ Answers = dict[str, npt.NDArray[Any]]
 @dataclass(frozen=True)
 class Agreement:
     """sizes: of the axes. agree: share of keypoints (features), of keypoints' coordinates
-    (neumap-decode) or of numbers (neumap-unfold) that are the same within `tolerance`;
+    (neumap-decode) or of numbers (the others) that are the same within `tolerance`;
     milliseconds: median."""
 
     sizes: str
@@ -54,13 +54,17 @@ def _inputs(network: str, engine: Engine, sizes: dict[str, int]) -> Arrays:
             made[name] = cv2.resize(rng.random((shape[2] // 8, shape[3] // 8), np.float32),
                                     shape[:1:-1], interpolation=cv2.INTER_LINEAR)[None, None]
         elif name == "voxels":
-            made[name] = rng.integers(0, 10, shape).astype(np.int64)
+            made[name] = rng.integers(0, 10, shape)
+        elif name == "chosen":
+            made[name] = rng.integers(0, sizes["codes"], shape)
+        elif name == "first":
+            made[name] = -np.sort(-rng.uniform(0.4, 0.9, shape))
         elif name in ("side", "factors", "slots"):
             made[name] = np.ones(shape, np.float32)
         else:
             rows = rng.normal(size=shape).astype(np.float32)
             made[name] = rows / np.linalg.norm(rows, axis=-1, keepdims=True)
-    return made
+    return {name: array.astype(engine.dtypes[name]) for name, array in made.items()}
 
 
 def _timed(engine: Engine, inputs: Arrays) -> tuple[Answers, float]:
@@ -73,9 +77,10 @@ def _timed(engine: Engine, inputs: Arrays) -> tuple[Answers, float]:
 
 
 def _agree(graph: str, a: Answers, b: Answers) -> tuple[float, str]:
-    if graph == "neumap-unfold":
-        near = [np.abs(a[name] - b[name]) <= 0.02 * (1 + np.abs(b[name])) for name in b]
-        return float(np.mean(near)), "2 %"
+    if graph in ("neumap-unfold", "neumap-meet"):
+        near = [np.abs(a[name] - b[name]) <= 0.02 * (1 + np.abs(b[name])) for name in b
+                if name != "chosen"]
+        return float(np.mean(np.concatenate([n.ravel() for n in near]))), "2 %"
     if graph == "neumap-decode":
         apart = np.linalg.norm(a["coordinates"] - b["coordinates"], axis=1)
         return float(np.mean(apart < 0.02)), "0.02 of the voxel's side"

@@ -31,15 +31,19 @@ RANGES: dict[str, dict[str, Range]] = {
                  "keypoints": KEYPOINTS},
     # all codes of the tiles that are loaded at once
     "neumap-unfold": {"codes": Range(1, 8192, 1 << 20)},
-    # the codes of the voxels that are looked at; fewer than 16 are filled up (decode.py)
-    "neumap-decode": {"keypoints": KEYPOINTS, "codes": Range(16, 8192, 1 << 18)},
+    # the codes of the voxels that are looked at; fewer than 16 are filled up (loaded.py)
+    "neumap-meet": {"keypoints": KEYPOINTS, "codes": Range(16, 8192, 1 << 18)},
+    # the hopeful keypoints, and again all codes that are loaded
+    "neumap-decode": {"keypoints": KEYPOINTS, "codes": Range(1, 8192, 1 << 20)},
 }
 AXES: dict[str, dict[str, dict[int, str]]] = {
     "features": {"image": {2: "height", 3: "width"}, "slots": {0: "keypoints"}},
     "neumap-unfold": {"codes": {0: "codes"}, "factors": {0: "codes"}},
-    "neumap-decode": {"descriptors": {0: "keypoints"}, "codes": {0: "codes"},
-                      "keys": {1: "codes"}, "values": {1: "codes"}, "positions": {0: "codes"},
-                      "voxels": {0: "codes"}, "side": {}},
+    "neumap-meet": {"descriptors": {0: "keypoints"}, "codes": {0: "codes"}},
+    "neumap-decode": {"asked": {0: "keypoints"}, "first": {0: "keypoints"},
+                      "chosen": {0: "keypoints"}, "keys": {1: "codes"}, "values": {1: "codes"},
+                      "marks": {0: "codes"}, "positions": {0: "codes"}, "voxels": {0: "codes"},
+                      "side": {}},
 }
 Shape = tuple[int, ...]
 Profile = dict[str, tuple[Shape, Shape, Shape]]  # input -> least, usual, most

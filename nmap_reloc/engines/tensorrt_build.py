@@ -71,8 +71,9 @@ def _config(trt: Any, builder: Any, network: Any, name: str, precision: Precisio
 
 def _keep_exact(trt: Any, network: Any) -> None:
     """FP32 for what FP16 would spoil: pixels (1,600.25 is none in FP16), metres, and sums over
-    an image. All of these are reductions or come after the choice of the best (TopK)."""
-    exact: set[str] = set()
+    an image. All of these are reductions, or come after the choice of the best (TopK) or from
+    positions."""
+    exact: set[str] = {"positions"}
     for i in range(network.num_layers):
         layer = network.get_layer(i)
         given = [layer.get_input(k) for k in range(layer.num_inputs)]

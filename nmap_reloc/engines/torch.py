@@ -37,7 +37,7 @@ class TorchEngine:
             if options.compile else self._network
         given, _ = network.examples()
         self.dtypes: dict[str, npt.DTypeLike] = {
-            n: np.int64 if t.dtype == torch.int64 else np.float32
+            n: torch.empty(0, dtype=t.dtype).numpy().dtype
             for n, t in zip(network.input_shapes, given, strict=True)}
         where = torch.cuda.get_device_name() if cuda else "CPU"
         self.reason = (f"torch {torch.__version__} on {where}, {'fp16' if self._half else 'fp32'}"

@@ -14,18 +14,21 @@ def sample(features: Tensor, unit: Tensor) -> Tensor:
     """
     batch, channels, height, width = features.shape
     rows = features.flatten(2).transpose(1, 2).reshape(-1, channels)  # [B * H * W x C]
-    column, x = _split(unit[..., 0] * width - 0.5, width)
-    row, y = _split(unit[..., 1] * height - 0.5, height)
-    first = row * width + column
+    left, right, x = _split(unit[..., 0] * width - 0.5, width)
+    above, below, y = _split(unit[..., 1] * height - 0.5, height)
+    above, below = above * width, below * width
+    corners = torch.stack([above + left, above + right, below + left, below + right], -1)
     if batch > 1:
-        first = first + (torch.arange(batch, device=unit.device) * height * width)[:, None, None]
-    corners = torch.stack([first, first + 1, first + width, first + width + 1], -1)
+        starts = torch.arange(batch, device=unit.device) * height * width
+        corners = corners + starts[:, None, None, None]
     weights = torch.stack([(1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y], -1)
     return (weights[..., None, :] @ rows[corners]).squeeze(-2)
 
 
-def _split(place: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """places in pixels -> index of the pixel before, 0..size - 2, and the share beyond it."""
-    inside = place.clamp(min=0).minimum(place.new_zeros(()) + (size - 1))
-    before = inside.floor().minimum(place.new_zeros(()) + (size - 2)).clamp(min=0)
-    return before.long(), inside - before
+def _split(place: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    """places in pixels -> indices of the pixels before and after, and the share beyond the one
+    before."""
+    last = place.new_zeros(()) + (size - 1)
+    inside = place.clamp(min=0).minimum(last)
+    before = inside.floor()
+    return before.long(), (before + 1).minimum(last).long(), inside - before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -28,19 +29,19 @@ def test_build_list_and_clear(gpu: Any, neumap_weights: Path) -> None:
     first = run("build", "--weights", neumap_weights)
     assert first.exit_code == 0, first.output
     assert "neumap-sift-unfold: built in" in first.output
-    assert "neumap-sift-decode: built in" in first.output and gpu.builds == 2
+    assert "neumap-sift-decode: built in" in first.output and gpu.builds == 3
     again = run("build", "--weights", neumap_weights)
-    assert again.output.count("there already (tensorrt 10.3.0, fp16, on Double of an Orin)") == 2
-    assert gpu.builds == 2 and not gpu.memory
+    assert again.output.count("there already (tensorrt 10.3.0, fp16, on Double of an Orin)") == 3
+    assert gpu.builds == 3 and not gpu.memory
     run("build", "neumap-sift-unfold", "--weights", neumap_weights, "--force")
-    assert gpu.builds == 3
+    assert gpu.builds == 4
     listed = run("list").output
     assert "tensorrt: TensorRT 10.3.0 on Double of an Orin, compute capability 8.7" in listed
-    assert "onnx: onnxruntime" in listed and listed.count(": ready") == 2
+    assert "onnx: onnxruntime" in listed and listed.count(": ready") == 3
     gpu.name = "Double of a Thor"
     facts = json.loads(run("list", "--json").output)
-    assert [plan["state"] for plan in facts["plans"]] == ["of another device or version"] * 2
-    assert run("clear").output.startswith("2 plans removed from ")
+    assert [plan["state"] for plan in facts["plans"]] == ["of another device or version"] * 3
+    assert run("clear").output.startswith("3 plans removed from ")
     assert json.loads(run("list", "--json").output)["plans"] == []
 
 
@@ -101,3 +102,14 @@ def test_without_tensorrt_it_is_one_line(feature_weights: Path) -> None:
 
 def test_a_folder_without_networks_is_named(gpu: Any, tmp_path: Path) -> None:
     assert "no *.onnx there; train" in run("build", "--weights", tmp_path).output
+
+
+def test_export_makes_the_graphs_of_all_weights_again(neumap_weights: Path, tmp_path: Path
+                                                      ) -> None:
+    assert "no *.safetensors there; train networks" in run("export", "--weights", tmp_path).output
+    shutil.copy(neumap_weights / "neumap-sift.safetensors", tmp_path)
+    made = run("export", "--weights", tmp_path)
+    assert made.exit_code == 0, made.output
+    for part in ("unfold", "meet", "decode"):
+        file = f"neumap-sift-{part}.onnx"
+        assert (tmp_path / file).read_bytes() == (neumap_weights / file).read_bytes()

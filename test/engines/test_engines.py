@@ -15,6 +15,7 @@ from small_networks import textured
 
 from nmap_reloc.engines import open_engine
 from nmap_reloc.engines.base import Engine
+from nmap_reloc.engines.shapes import AXES, graph_of
 from nmap_reloc.errors import NmapError
 from nmap_reloc.features.learned import LEAST_SCORE
 
@@ -55,11 +56,17 @@ def test_neumap_agrees(neumap_weights: Path, keypoints: int, codes: int, voxels:
     unfold, unfold_torch = both("neumap-sift-unfold", neumap_weights)
     given = {"codes": made, "factors": rng.uniform(0, 1, (codes, 2)).astype(np.float32)}
     a, b = unfold(given), unfold_torch(given)
-    for name in ("keys", "values"):
-        assert a[name].shape == (2, codes, 32)
+    for name, shape in (("keys", (2, codes, 32)), ("values", (2, codes, 32)),
+                        ("marks", (codes, 16))):
+        assert a[name].shape == shape
         np.testing.assert_allclose(a[name], b[name], atol=CLOSE)
+    meet, meet_torch = both("neumap-sift-meet", neumap_weights)
+    inputs = {"descriptors": _unit(rng.normal(size=(keypoints, 128))), "codes": made}
+    met, met_torch = meet(inputs), meet_torch(inputs)
+    for name in ("asked", "first"):
+        np.testing.assert_allclose(met[name], met_torch[name], atol=CLOSE)
     decode, decode_torch = both("neumap-sift-decode", neumap_weights)
-    inputs = {"descriptors": _unit(rng.normal(size=(keypoints, 128))), "codes": made, **a,
+    inputs = {**met, **{name: value.astype(np.float16) for name, value in a.items()},
               "positions": rng.uniform(-2, 2, (codes, 3)).astype(np.float32),
               "voxels": rng.integers(0, voxels, codes), "side": np.ones(1, np.float32)}
     c, d = decode(inputs), decode_torch(inputs)
@@ -71,12 +78,12 @@ def test_neumap_agrees(neumap_weights: Path, keypoints: int, codes: int, voxels:
 
 def test_engines_declare_the_same_shapes(neumap_weights: Path, feature_weights: Path) -> None:
     for network, folder in (("features", feature_weights), ("neumap-sift-unfold", neumap_weights),
+                            ("neumap-sift-meet", neumap_weights),
                             ("neumap-sift-decode", neumap_weights)):
         onnx, torch = both(network, folder)
-        names = {"features": ["image", "slots"], "neumap-sift-unfold": ["codes", "factors"]}.get(
-            network, ["descriptors", "codes", "keys", "values", "positions", "voxels", "side"])
-        for name in names:
+        for name in AXES[graph_of(network)]:
             assert onnx.shape(name) == torch.shape(name), name
+            assert np.dtype(onnx.dtypes[name]) == np.dtype(torch.dtypes[name]), name
         assert (onnx.backend, torch.backend) == ("onnx", "torch")
         onnx.close()
         torch.close()

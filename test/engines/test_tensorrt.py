@@ -32,7 +32,7 @@ from nmap_reloc.engines.base import (
 from nmap_reloc.engines.shapes import AXES, RANGES, graph_of, profile, warm_up
 from nmap_reloc.errors import NmapError
 
-NETWORKS = ("features", "neumap-sift-unfold", "neumap-sift-decode")
+NETWORKS = ("features", "neumap-sift-unfold", "neumap-sift-meet", "neumap-sift-decode")
 
 
 @pytest.fixture
@@ -48,7 +48,10 @@ def test_the_same_as_onnxruntime_whatever_the_sizes(gpu: Any, weights: Any, netw
     if network != "features":
         given = [query(), query(1, 16), query(200, 400), query()]
     if network.endswith("unfold"):
-        given = [{"codes": g["codes"], "factors": np.ones((len(g["codes"]), 2), np.float32)}
+        given = [{"codes": g["positions"][:, [0] * 16], "factors": g["positions"][:, :2]}
+                 for g in given]
+    if network.endswith("meet"):
+        given = [{"descriptors": np.tile(g["asked"], 8), "codes": np.float32(g["marks"])}
                  for g in given]
     for inputs in given:
         same(plan(inputs), onnx(inputs))
@@ -86,16 +89,17 @@ def test_what_is_read_only_and_given_again_is_not_sent_again(gpu: Any, neumap_we
                                                              ) -> None:
     engine = open_engine("neumap-sift-decode", "tensorrt", neumap_weights)
     inputs = query()
-    for name in ("codes", "keys", "values", "positions", "voxels"):
+    for name in ("keys", "values", "marks", "positions", "voxels"):
         inputs[name].setflags(write=False)
     first = engine(inputs)
     gpu.uploads.clear()
     same(engine(inputs), first)
-    assert sorted(gpu.uploads) == sorted([inputs["descriptors"].nbytes, inputs["side"].nbytes])
-    other = {**inputs, "codes": query(40, 51)["codes"][:50]}
+    assert sorted(gpu.uploads) == sorted(inputs[name].nbytes for name in (
+        "asked", "first", "chosen", "side"))
+    other = {**inputs, "keys": query(40, 51)["keys"][:, :50]}
     assert not np.array_equal(engine(other)["coordinates"], first["coordinates"])
     same(engine(inputs), first)
-    inputs["descriptors"][:] = query(40, 60)["descriptors"]
+    inputs["asked"][:] = query(40, 60)["asked"]
     assert not np.array_equal(engine(inputs)["coordinates"], first["coordinates"])
 
 
@@ -144,8 +148,7 @@ def test_fp16_keeps_pixels_and_metres_exact(gpu: Any, weights: Any) -> None:
         open_engine(network, "tensorrt", weights(network))
     exact = gpu.exact
     assert {"keypoints", "scores", "descriptors"} <= exact["image"]
-    assert {"coordinates", "confidence"} <= exact["descriptors"] and "voxel" not in \
-        exact["descriptors"]
+    assert {"coordinates", "confidence"} <= exact["asked"] and "voxel" not in exact["asked"]
     assert not any("Conv" in name for name in exact["image"])  # where the time goes
     assert any("ReduceMean" in name for name in exact["image"])
 
@@ -205,10 +208,10 @@ def test_axes_are_those_of_the_exports(weights: Any) -> None:
             assert all(a <= b <= c for a, b, c in zip(least, usual, most, strict=True))
     # what the extractor and the decoder give at most
     from nmap_reloc.features import learned
-    from nmap_reloc.representations.neumap import decode
+    from nmap_reloc.representations.neumap import loaded
 
     assert RANGES["features"]["width"].most == learned.LARGEST
-    assert RANGES["neumap-decode"]["codes"].least == decode.FEWEST_CODES
+    assert RANGES["neumap-meet"]["codes"].least == loaded.FEWEST_CODES
 
 
 def test_the_double_is_strict(gpu: Any) -> None:

@@ -130,7 +130,7 @@ def test_the_localizer_goes_on_whatever_happens_to_the_gpu(
     equal(found(localizer, scene.held_out[0]), poses[0])
     gpu.faults.clear()
     gpu.lost = False
-    for graph in ("unfold", "decode"):
+    for graph in ("unfold", "meet", "decode"):
         open_engine(f"neumap-sift-{graph}", "tensorrt", neumap_weights).close()
     localizer = Localizer.open(site, "auto", weights=neumap_weights)
     runs = gpu.runs

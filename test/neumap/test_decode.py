@@ -41,13 +41,13 @@ def scene() -> Landmarks:
 
 
 @pytest.fixture(scope="module")
-def engines(neumap_weights: Path) -> tuple[Counting, Counting]:
-    return (Counting(open_engine("neumap-sift-unfold", "onnx", neumap_weights, 1)),
-            Counting(open_engine("neumap-sift-decode", "onnx", neumap_weights, 1)))
+def engines(neumap_weights: Path) -> tuple[Counting, ...]:
+    return tuple(Counting(open_engine(f"neumap-sift-{part}", "onnx", neumap_weights, 1))
+                 for part in ("unfold", "meet", "decode"))
 
 
 @pytest.fixture(scope="module")
-def decoder(engines: tuple[Counting, Counting]) -> NeumapDecoder:
+def decoder(engines: tuple[Counting, ...]) -> NeumapDecoder:
     return NeumapDecoder(*engines, "a" * 32)  # type: ignore[arg-type]
 
 
@@ -88,16 +88,62 @@ def test_it_finds_what_the_map_holds(decoder: NeumapDecoder, scene: Landmarks,
                                   query.keypoints[found.keypoints].astype(np.float64))
 
 
-def test_all_voxels_in_one_call(decoder: NeumapDecoder, engines: tuple[Counting, Counting],
+def test_all_voxels_in_one_call(decoder: NeumapDecoder, engines: tuple[Counting, ...],
                                 tiles: list[Tile], query: Features) -> None:
-    unfold, decode = engines
-    unfolded = unfold.calls
+    before = [engine.calls for engine in engines]
     active = decoder.load(tiles)
-    assert unfold.calls == unfolded + 1 and len(active) > 30
-    asked = decode.calls
+    assert len(active) > 30
     for _ in range(3):
         decoder.decode(query, active)
-    assert decode.calls == asked + 3 and unfold.calls == unfolded + 1
+    assert [e.calls - b for e, b in zip(engines, before, strict=True)] == [len(tiles), 3, 3]
+
+
+def test_a_large_map_is_met_in_parts(decoder: NeumapDecoder, engines: tuple[Counting, ...],
+                                     tiles: list[Tile], query: Features,
+                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    active = decoder.load(tiles)
+    whole, met = decoder.decode(query, active), engines[1].calls
+    monkeypatch.setattr("nmap_reloc.representations.neumap.decode.MOST_AT_ONCE",
+                        len(query) * len(active.levels) // 3)
+    parts = decoder.decode(query, active)
+    assert engines[1].calls > met + 2
+    np.testing.assert_array_equal(whole.keypoints, parts.keypoints)
+    np.testing.assert_allclose(whole.points3D, parts.points3D, atol=1e-4)
+
+
+def test_keypoints_like_no_code_are_dropped(decoder: NeumapDecoder, tiles: list[Tile],
+                                            query: Features, monkeypatch: pytest.MonkeyPatch
+                                            ) -> None:
+    """A foreign descriptor never becomes a pair, and leaves the others' answers as they were."""
+    rng = np.random.default_rng(0)
+    active = decoder.load(tiles)
+    noise = rng.normal(size=query.descriptors.shape).astype(np.float32)
+    noise /= np.linalg.norm(noise, axis=1, keepdims=True)
+    similar = decoder._met(noise, active.codes())[1][:, 0]
+    hopeless = float(np.median(similar))
+    monkeypatch.setattr("nmap_reloc.representations.neumap.decode.HOPELESS", hopeless)
+    known = decoder.decode(query, active)
+    mixed = Features(np.tile(query.keypoints, (2, 1)), np.tile(query.scores, 2),
+                     np.concatenate([query.descriptors, noise]), query.global_descriptor,
+                     query.width, query.height)
+    found = decoder.decode(mixed, active)
+    old = found.keypoints < len(query)
+    np.testing.assert_array_equal(found.keypoints[old], known.keypoints)
+    np.testing.assert_allclose(found.points3D[old], known.points3D, atol=1e-4)
+    assert (similar[found.keypoints[~old] - len(query)] >= hopeless).all()
+
+
+def test_what_was_asked_last_is_kept_only_for_the_same_voxels(decoder: NeumapDecoder,
+                                                              tiles: list[Tile], query: Features
+                                                              ) -> None:
+    active, again = decoder.load(tiles), decoder.load(tiles)
+    some = np.array([2, 7, 11], np.int32)
+    first = decoder.decode(query, active, some)
+    decoder.decode(query, active)
+    decoder.decode(query, active, np.array([1], np.int32))
+    for loaded in (active, again):
+        np.testing.assert_array_equal(decoder.decode(query, loaded, some).points3D,
+                                      first.points3D)
 
 
 def test_many_tiles_answer_like_one(decoder: NeumapDecoder, tiles: list[Tile],
@@ -209,4 +255,6 @@ def test_tiles_with_and_without_factors_go_together(decoder: NeumapDecoder, code
 
 def test_memory_is_counted(decoder: NeumapDecoder, tiles: list[Tile], coded: CodedVoxels) -> None:
     active = decoder.load(tiles)
-    assert active.nbytes() >= len(coded.codes) * 4 * (16 + 2 * 2 * 32 + 3)
+    # bytes: codes, halves: keys, values and marks; floats: positions
+    assert active.nbytes() >= len(coded.codes) * (16 + 2 * (2 * 2 * 32 + 16) + 4 * 3)
+    assert active.nbytes() < len(coded.codes) * 4 * (16 + 2 * 2 * 32 + 3)

@@ -21,7 +21,7 @@ from nmap_reloc.features.base import Extractor
 from nmap_reloc.features.network import STRIDE, FeatureNetwork
 from nmap_reloc.maps.store import Site
 from nmap_reloc.representations import network_name, open_decoder
-from nmap_reloc.representations.neumap.decode import FEWEST_CODES, Voxels
+from nmap_reloc.representations.neumap.loaded import FEWEST_CODES, Voxels
 from nmap_reloc.representations.neumap.network import NeumapNetwork
 from nmap_reloc.types import Floats, Image
 
@@ -71,8 +71,8 @@ class Observer:
         assert isinstance(network, NeumapNetwork)
         decoder = open_decoder("neumap", manifest.features, "torch", weights)
         voxels: Voxels = decoder.load([site.tile(entry.id) for entry in manifest.tiles])
-        if len(voxels.codes) < FEWEST_CODES:
-            raise NmapError(f"{site.path}: {len(voxels.codes)} codes are too few to show; build "
+        if len(voxels.levels) < FEWEST_CODES:
+            raise NmapError(f"{site.path}: {len(voxels.levels)} codes are too few to show; build "
                             "the map with a larger --budget")
         dense = None
         if manifest.features == "learned":
@@ -96,8 +96,9 @@ class Observer:
 
     def _scores(self, descriptors: Floats) -> tuple[npt.NDArray[np.int64], Floats]:
         active = self.voxels
-        codes, keys, values, positions, voxels = (torch.from_numpy(np.ascontiguousarray(a)) for a
-            in (active.codes, active.keys, active.values, active.positions, active.voxels))
+        codes, keys, values, positions, voxels = (torch.tensor(a) for a in (
+            active.codes(), active.keys.astype(np.float32), active.values.astype(np.float32),
+            active.positions, active.voxels))
         side = torch.tensor([active.side], dtype=torch.float32)
         chosen, scores = [], []
         for start in range(0, len(descriptors), CHUNK):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,47 +12,25 @@ from nmap_reloc.engines import open_engine
 from nmap_reloc.engines.base import Engine
 from nmap_reloc.errors import NmapError
 from nmap_reloc.maps.tile import Tile
-from nmap_reloc.representations.neumap.layout import from_tile
-from nmap_reloc.types import Correspondences, Doubles, Features, Floats, Ints
+from nmap_reloc.representations.neumap.layout import CodedVoxels, from_tile
+from nmap_reloc.representations.neumap.loaded import Asked, Halves, Voxels, in_bytes
+from nmap_reloc.types import Correspondences, Features, Floats, Ints
 from nmap_reloc.weights import content_hash
 
 CONFIDENT = 0.02  # below this a correspondence is not worth a RANSAC sample (the paper uses 0.5)
-FEWEST_CODES = 16  # the network's candidates: fewer are filled up
-
-
-@dataclass(frozen=True)
-class Voxels:
-    """The voxels of loaded tiles, ready to decode.
-
-    codes [M x C]; keys, values [T x M x W]; positions [M x 3] relative to `origin`, map units;
-    voxels [M] index; centres [V x 3] map units; side: of a voxel.
-    """
-
-    codes: Floats
-    keys: Floats
-    values: Floats
-    positions: Floats
-    voxels: npt.NDArray[np.int64]
-    centres: Doubles
-    origin: Doubles
-    side: float
-
-    def __len__(self) -> int:
-        return len(self.centres)
-
-    def nbytes(self) -> int:
-        """Memory held, bytes."""
-        return sum(a.nbytes for a in (self.codes, self.keys, self.values, self.positions))
+HOPELESS = 0.5  # a keypoint less like every code than this is dropped after the first meeting
+MOST_AT_ONCE = 1 << 25  # similarities of keypoints and codes in one call: 134 MB
 
 
 class NeumapDecoder:
-    """unfold: codes -> keys and values, once per tile. decode: keypoints -> coordinates."""
+    """unfold: codes -> keys and values, once per tile. meet, decode: keypoints -> coordinates."""
 
     name = "neumap"
 
-    def __init__(self, unfold: Engine, decode: Engine, content_hash: str):
+    def __init__(self, unfold: Engine, meet: Engine, decode: Engine, content_hash: str):
         self.content_hash = content_hash
-        self._unfold, self._decode = unfold, decode
+        self._unfold, self._meet, self._decode = unfold, meet, decode
+        self._asked: Asked | None = None
 
     def load(self, tiles: Sequence[Tile]) -> Voxels:
         """Everything that does not depend on the query is computed here."""
@@ -64,21 +41,24 @@ class NeumapDecoder:
                             f"{sorted(sides)}; load tiles of one map version only")
         side = sides.pop()
         starts = np.cumsum([0, *(len(c.cells) for c in coded)])
-        codes = np.concatenate([c.codes for c in coded])
-        blocks = next((c.factors.shape[1] for c in coded if c.factors is not None), 0)
-        factors = np.concatenate([c.factors if c.factors is not None
-                                  else np.ones((len(c.codes), blocks), np.float32)
-                                  for c in coded]) if blocks else None
         cells = np.concatenate([c.cells for c in coded])
         origin = cells.mean(0) * side
-        keys, values = self._keys_and_values(codes, factors)
-        return Voxels(codes, keys, values,
+        levels, ranges = zip(*(in_bytes(c.codes) for c in coded), strict=True)
+        keys, values, marks = zip(*(self._unfolded(c) for c in coded), strict=True)
+        voxels = Voxels(np.concatenate(levels), np.concatenate(ranges),
+                      np.concatenate(keys, axis=1), np.concatenate(values, axis=1),
+                      np.concatenate(marks),
                       (np.concatenate([c.positions for c in coded]) - origin).astype(np.float32),
                       np.concatenate([c.voxels + s for c, s in zip(coded, starts, strict=False)]
                                      ).astype(np.int64),
                       (cells + 0.5) * side, origin, side)
+        for array in (voxels.keys, voxels.values, voxels.marks, voxels.positions, voxels.voxels):
+            array.flags.writeable = False  # so engines may keep them on their device
+        return voxels
 
-    def _keys_and_values(self, codes: Floats, factors: Floats | None) -> tuple[Floats, Floats]:
+    def _unfolded(self, coded: CodedVoxels) -> tuple[Halves, Halves, Halves]:
+        """Keys, values and marks of one tile. NmapError: it is of another decoder."""
+        codes, factors = coded.codes, coded.factors
         blocks = self._unfold.shape("factors")[1]
         if factors is None:
             factors = np.ones((len(codes), blocks), np.float32)
@@ -87,49 +67,53 @@ class NeumapDecoder:
                             f"the decoder takes {self._unfold.shape('codes')[1]} for {blocks}; "
                             "rebuild the map with `nmap-reloc map build`")
         out = self._unfold({"codes": codes, "factors": factors.astype(np.float32)})
-        return out["keys"], out["values"]
+        return (out["keys"].astype(np.float16), out["values"].astype(np.float16),
+                out["marks"].astype(np.float16))
 
     def decode(self, features: Features, active: Voxels, wanted: Ints | None = None
                ) -> Correspondences:
         """All wanted voxels (indices; None: all of them) in one batched call."""
-        if not len(features):
+        if self._asked is None or not self._asked.is_of(active, wanted):
+            self._asked = Asked(active, wanted)
+        rows, codes = self._asked.rows, self._asked.codes
+        if not len(features) or not len(rows):
             return nothing()
-        codes, keys, values = active.codes, active.keys, active.values
-        positions, owners = active.positions, active.voxels
-        if wanted is not None and len(wanted) < len(active):
-            keep = np.zeros(len(active), bool)
-            keep[wanted] = True
-            rows = np.flatnonzero(keep[owners])
-            codes, positions, owners = codes[rows], positions[rows], owners[rows]
-            keys, values = keys[:, rows], values[:, rows]
-        if len(codes) < FEWEST_CODES:
-            if not len(codes):
-                return nothing()
-            rows = np.resize(np.arange(len(codes)), FEWEST_CODES)
-            filled = np.arange(FEWEST_CODES) >= len(codes)
-            # copies must not rival their originals: a code of zeros is like nothing
-            codes = np.where(filled[:, None], np.float32(0), codes[rows])
-            positions, owners = positions[rows], owners[rows]
-            keys, values = keys[:, rows], values[:, rows]
+        asked, first, chosen = self._met(features.descriptors, codes)
+        hopeful = np.flatnonzero(first[:, 0] >= HOPELESS)
+        if not len(hopeful):
+            return nothing()
+        if len(hopeful) < len(first):
+            asked, first, chosen = asked[hopeful], first[hopeful], chosen[hopeful]
         out = self._decode({
-            "descriptors": features.descriptors, "codes": codes, "keys": keys, "values": values,
-            "positions": positions, "voxels": owners,
-            "side": np.array([active.side], np.float32)})
+            "asked": asked, "first": first, "chosen": rows[chosen], "keys": active.keys,
+            "values": active.values, "marks": active.marks, "positions": active.positions,
+            "voxels": active.voxels, "side": np.array([active.side], np.float32)})
         confidence = (0.5 + 0.5 * np.tanh(0.5 * out["confidence"])).astype(np.float32)
         good = np.flatnonzero(confidence > CONFIDENT)
         good = good[np.argsort(-confidence[good], kind="stable")]
+        keypoints = hopeful[good]
         return Correspondences(
-            features.keypoints[good].astype(np.float64),
+            features.keypoints[keypoints].astype(np.float64),
             out["coordinates"][good].astype(np.float64) + active.origin,
-            confidence[good], good.astype(np.int32), out["voxel"][good].astype(np.int32))
+            confidence[good], keypoints.astype(np.int32), out["voxel"][good].astype(np.int32))
+
+    def _met(self, descriptors: Floats, codes: Floats
+             ) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
+        """Keypoints as codes [N x C], similarities [N x K] to the codes chosen [N x K]."""
+        parts = -(-len(descriptors) * len(codes) // MOST_AT_ONCE)
+        met = [self._meet({"descriptors": part, "codes": codes})
+               for part in np.array_split(descriptors, parts)]
+        asked, first, chosen = (met[0][name] if parts == 1 else np.concatenate(
+            [m[name] for m in met]) for name in ("asked", "first", "chosen"))
+        return asked, first, chosen
 
 
 def open_decoder(network: str, features: str, backend: str, weights: Path | None,
                  threads: int) -> NeumapDecoder:
     """NmapError: the network is missing, or nothing can run it."""
-    return NeumapDecoder(open_engine(f"{network}-unfold", backend, weights, threads),
-                         open_engine(f"{network}-decode", backend, weights, threads),
-                         content_hash(network, weights))
+    unfold, meet, decode = (open_engine(f"{network}-{part}", backend, weights, threads)
+                            for part in ("unfold", "meet", "decode"))
+    return NeumapDecoder(unfold, meet, decode, content_hash(network, weights))
 
 
 def nothing() -> Correspondences:

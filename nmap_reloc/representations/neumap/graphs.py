@@ -1,4 +1,4 @@
-"""NeuMap's network as engines see it: unfold once per tile, decode once per image."""
+"""NeuMap's network as engines see it: unfold once per tile; meet and decode once per image."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from nmap_reloc.representations.neumap.network import NeumapNetwork, NeumapShape
 
 
 class UnfoldGraph(Exportable):
-    """codes [M x C], factors [M x T] -> keys, values [T x M x W]."""
+    """codes [M x C], factors [M x T] -> keys, values [T x M x W], marks [M x C]."""
 
-    output_names = ("keys", "values")
+    output_names = ("keys", "values", "marks")
 
     def __init__(self, network: NeumapNetwork):
         super().__init__()
@@ -24,7 +24,8 @@ class UnfoldGraph(Exportable):
                              "factors": (-1, network.shape.blocks)}
 
     def forward(self, codes: Tensor, factors: Tensor) -> tuple[Tensor, ...]:
-        return self.network.unfold(codes, factors)
+        keys, values = self.network.unfold(codes, factors)
+        return keys, values, self.network.mark(codes, values)
 
     def examples(self) -> tuple[tuple[Tensor, ...], tuple[dict[int, str], ...]]:
         shape = self.network.shape
@@ -32,8 +33,31 @@ class UnfoldGraph(Exportable):
             ({0: "codes"}, {0: "codes"})
 
 
+class MeetGraph(Exportable):
+    """NeumapNetwork.meet; the number of keypoints and of codes may vary."""
+
+    output_names = ("asked", "first", "chosen")
+
+    def __init__(self, network: NeumapNetwork):
+        super().__init__()
+        self.network = network
+        self.input_shapes = {"descriptors": (-1, network.shape.descriptor),
+                             "codes": (-1, network.shape.code_width)}
+
+    def forward(self, descriptors: Tensor, codes: Tensor) -> tuple[Tensor, ...]:
+        return self.network.meet(descriptors, codes)
+
+    def examples(self) -> tuple[tuple[Tensor, ...], tuple[dict[int, str], ...]]:
+        s = self.network.shape
+        return (torch.rand(40, s.descriptor), torch.rand(50, s.code_width)), \
+            ({0: "keypoints"}, {0: "codes"})
+
+
 class DecodeGraph(Exportable):
-    """NeumapNetwork.decode; the number of keypoints and of codes may vary."""
+    """NeumapNetwork.settle; the number of keypoints and of codes may vary.
+
+    Keys, values and marks are halves: they are most of what a loaded tile takes in memory.
+    """
 
     output_names = ("coordinates", "confidence", "voxel")
 
@@ -42,24 +66,27 @@ class DecodeGraph(Exportable):
         self.network = network
         s = network.shape
         self.input_shapes = {
-            "descriptors": (-1, s.descriptor), "codes": (-1, s.code_width),
-            "keys": (s.blocks, -1, s.width), "values": (s.blocks, -1, s.width),
+            "asked": (-1, s.code_width), "first": (-1, s.candidates),
+            "chosen": (-1, s.candidates), "keys": (s.blocks, -1, s.width),
+            "values": (s.blocks, -1, s.width), "marks": (-1, s.code_width),
             "positions": (-1, 3), "voxels": (-1,), "side": (1,)}
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        return self.network.decode(*inputs)[:3]
+        return self.network.settle(*inputs)[:3]
 
     def examples(self) -> tuple[tuple[Tensor, ...], tuple[dict[int, str], ...]]:
         s, n, m = self.network.shape, 40, 50
-        return (torch.rand(n, s.descriptor), torch.rand(m, s.code_width),
-                torch.rand(s.blocks, m, s.width), torch.rand(s.blocks, m, s.width),
-                torch.rand(m, 3), torch.arange(m) // 10, torch.ones(1)), \
-            ({0: "keypoints"}, {0: "codes"}, {1: "codes"}, {1: "codes"}, {0: "codes"},
-             {0: "codes"}, {})
+        first = torch.rand(n, s.candidates).sort(1, descending=True).values
+        return (torch.rand(n, s.code_width), first, torch.randint(m, (n, s.candidates)),
+                torch.rand(s.blocks, m, s.width).half(), torch.rand(s.blocks, m, s.width).half(),
+                torch.rand(m, s.code_width).half(), torch.rand(m, 3), torch.arange(m) // 10,
+                torch.ones(1)), \
+            ({0: "keypoints"}, {0: "keypoints"}, {0: "keypoints"}, {1: "codes"}, {1: "codes"},
+             {0: "codes"}, {0: "codes"}, {0: "codes"}, {})
 
 
 def make(sizes: Mapping[str, Any]) -> NeumapNetwork:
     return NeumapNetwork(NeumapShape(**sizes))
 
 
-GRAPHS = {"unfold": UnfoldGraph, "decode": DecodeGraph}
+GRAPHS = {"unfold": UnfoldGraph, "meet": MeetGraph, "decode": DecodeGraph}

@@ -44,20 +44,22 @@ class Block(nn.Module):
         self.query, self.out = nn.Linear(width, width), nn.Linear(width, width)
         self.mlp = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(),
                                  nn.Linear(2 * width, width))
+        # Which numbers are a head's: with it all heads are one product of matrices.
+        self.register_buffer("part", torch.eye(heads).repeat_interleave(width // heads, 1),
+                             persistent=False)  # [H x W]
 
     def forward(self, state: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
-        """state [N x W], keys and values [N x K x W], bias [N x K x H] -> [N x W]."""
-        n, k, width = keys.shape
-        query = self.query(self.norm_query(state)).view(n, 1, self.heads, -1)
-        logits = (query * keys.view(n, k, self.heads, -1)).sum(-1)
-        attention = (logits * (width // self.heads) ** -0.5 + bias).softmax(1)
-        mixed = (attention[..., None] * values.view(n, k, self.heads, -1)).sum(1)
-        state = state + self.out(mixed.reshape(n, width))
+        """state [N x W], keys and values [N x K x W], bias [N x H x K] -> [N x W]."""
+        query = self.query(self.norm_query(state)) * (keys.shape[2] // self.heads) ** -0.5
+        logits = (query[:, None] * self.part) @ keys.transpose(1, 2)  # [N x H x K]
+        mixed = ((logits + bias).softmax(2) @ values * self.part).sum(1)
+        state = state + self.out(mixed)
         return state + self.mlp(self.norm_mlp(state))
 
 
 class NeumapNetwork(nn.Module):
-    """encode: landmarks -> codes. unfold: codes -> keys and values. decode: keypoints -> map."""
+    """encode: landmarks -> codes. unfold: codes -> keys and values. decode: keypoints -> map,
+    in two steps: they meet the codes, then the few best candidates settle it."""
 
     def __init__(self, shape: NeumapShape):
         super().__init__()
@@ -108,39 +110,69 @@ class NeumapNetwork(nn.Module):
             values.append(value(block_code))
         return torch.stack(keys), torch.stack(values)
 
-    def decode(self, descriptors: Tensor, codes: Tensor, keys: Tensor, values: Tensor,
-               positions: Tensor, voxels: Tensor, side: Tensor) -> tuple[Tensor, ...]:
-        """All active voxels in one call.
+    def mark(self, codes: Tensor, values: Tensor) -> Tensor:
+        """codes [M x C], values [T x M x W] -> what a keypoint points at in the end [M x C]."""
+        marks: Tensor = codes + self.point_key(values[-1])
+        return marks
 
-        descriptors [N x D]; codes [M x C]; keys, values [T x M x W]; positions [M x 3] map units;
-        voxels [M] index of each code's voxel; side [1] of a voxel, map units
-        -> coordinates [N x 3], confidence logits [N], voxel [N], candidates [N x K],
-        first logits [N x K], final logits [N x K].
-        """
+    def meet(self, descriptors: Tensor, codes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """descriptors [N x D], codes [R x C] of all active voxels -> the keypoints' codes
+        [N x C], similarities to their candidates [N x K], the best first, and which codes these
+        are [N x K]."""
         asked = self.encode(descriptors)
-        scale = self.temperature.exp()
         first, chosen = (asked @ codes.T).topk(self.shape.candidates, dim=1)
+        return asked, first, chosen
+
+    def settle(self, asked: Tensor, first: Tensor, chosen: Tensor, keys: Tensor, values: Tensor,
+               marks: Tensor, positions: Tensor, voxels: Tensor, side: Tensor
+               ) -> tuple[Tensor, ...]:
+        """What the candidates decide among themselves.
+
+        asked, first, chosen: of `meet`, for any N keypoints; chosen counts the M codes of keys and
+        values [T x M x W], marks [M x C], positions [M x 3] map units and voxels [M], index of
+        each code's voxel; side [1] of a voxel, map units. Keys, values and marks may be halves.
+        -> coordinates [N x 3], confidence logits [N], voxel [N], final logits [N x K].
+        """
+        count = keys.shape[1]
         place = positions[chosen]  # [N x K x 3]
-        apart = (place - place[:, :1]) / side
-        distance = apart.square().sum(-1, keepdim=True).clamp(min=1e-12).sqrt()
-        same = (voxels[chosen] == voxels[chosen[:, :1]])[..., None].to(first.dtype)
-        related = torch.cat([first[..., None], first[:, :1, None] - first[..., None],
-                             (1 + 8 * distance).log(), (-distance).exp(), same], -1)
-        bias = self.relate(related).unflatten(-1, (self.shape.blocks, self.shape.heads))
+        bias = self._bias(first, place, voxels[chosen], side)
         state = self.start(asked)
         for t, block in enumerate(self.block):
-            state = block(state, keys[t][chosen], values[t][chosen], bias[:, :, t])
-        marks = codes + self.point_key(values[-1])  # per code, not per candidate: far fewer
-        moved = self.point_query(state)[:, None] * marks[chosen]
-        logits = (first + moved.sum(-1)) * scale  # [N x K]
+            rows = chosen + t * count  # one flat table: a block's part is never copied
+            state = block(state, keys.flatten(0, 1)[rows].to(state.dtype),
+                          values.flatten(0, 1)[rows].to(state.dtype), bias[t])
+        moved = self.point_query(state)[:, None] * marks[chosen].to(state.dtype)
+        logits = (first + moved.sum(-1)) * self.temperature.exp()  # [N x K]
         best = logits.argmax(1, keepdim=True)
         there = place.gather(1, best[..., None].expand(-1, -1, 3))
         away = (place - there).square().sum(-1).clamp(min=1e-12).sqrt() / side  # [N x K]
         # The best logit wins, with its place and voxel: a mean, even of codes side by side, is
         # less exact than any of them.
-        voxel = voxels[chosen].gather(1, best)[:, 0]
+        voxel = voxels[chosen.gather(1, best)[:, 0]]
         confidence = self.confidence(self.rivalry(logits, first, away))
-        return there[:, 0], confidence[:, 0], voxel, chosen, first * scale, logits
+        return there[:, 0], confidence[:, 0], voxel, logits
+
+    def _bias(self, first: Tensor, place: Tensor, owner: Tensor, side: Tensor) -> Tensor:
+        """How candidates relate to the best one, per block and head [T x N x H x K]."""
+        apart = (place - place[:, :1]) / side
+        distance = apart.square().sum(-1).clamp(min=1e-12).sqrt()
+        same = (owner == owner[:, :1]).to(first.dtype)
+        related = torch.stack([first, first[:, :1] - first, (1 + 8 * distance).log(),
+                               (-distance).exp(), same], -1)
+        bias = self.relate(related).unflatten(-1, (self.shape.blocks, self.shape.heads))
+        return bias.permute(2, 0, 3, 1)
+
+    def decode(self, descriptors: Tensor, codes: Tensor, keys: Tensor, values: Tensor,
+               positions: Tensor, voxels: Tensor, side: Tensor) -> tuple[Tensor, ...]:
+        """`meet` and `settle` against all M codes [M x C]; see there.
+
+        -> coordinates [N x 3], confidence logits [N], voxel [N], candidates [N x K],
+        first logits [N x K], final logits [N x K].
+        """
+        asked, first, chosen = self.meet(descriptors, codes)
+        coordinates, confidence, voxel, logits = self.settle(
+            asked, first, chosen, keys, values, self.mark(codes, values), positions, voxels, side)
+        return (coordinates, confidence, voxel, chosen, first * self.temperature.exp(), logits)
 
     @staticmethod
     def rivalry(logits: Tensor, first: Tensor, away: Tensor) -> Tensor:

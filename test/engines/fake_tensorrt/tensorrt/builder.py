@@ -17,7 +17,8 @@ enum = signatures.enum
 BuilderFlag, MemoryPoolType = enum("BuilderFlag"), enum("MemoryPoolType")
 LayerType, DataType = enum("LayerType"), enum("DataType")
 CLASSES.update(BuilderFlag=BuilderFlag, MemoryPoolType=MemoryPoolType, DataType=DataType)
-KINDS = {onnx.TensorProto.FLOAT: DataType.FLOAT, onnx.TensorProto.INT64: DataType.INT64,
+KINDS = {onnx.TensorProto.FLOAT: DataType.FLOAT, onnx.TensorProto.FLOAT16: DataType.HALF,
+         onnx.TensorProto.INT64: DataType.INT64,
          onnx.TensorProto.BOOL: DataType.BOOL, onnx.TensorProto.INT32: DataType.INT32}
 OPERATORS = {line.split()[0]: set(line.split()[1:]) for line in
              (Path(__file__).parent.parent / "operators.txt").read_text("utf-8").splitlines()

@@ -18,7 +18,8 @@ ExecutionContextAllocationStrategy = signatures.enum("ExecutionContextAllocation
 TensorIOMode = signatures.enum("TensorIOMode")
 CLASSES.update(ExecutionContextAllocationStrategy=ExecutionContextAllocationStrategy,
                TensorIOMode=TensorIOMode)
-NUMPY = {DataType.FLOAT: np.float32, DataType.INT64: np.int64, DataType.BOOL: np.bool_}
+NUMPY = {DataType.FLOAT: np.float32, DataType.HALF: np.float16,
+         DataType.INT64: np.int64, DataType.BOOL: np.bool_}
 
 
 @documented

@@ -1,0 +1,83 @@
+"""Neumap tiles in memory, ready to decode: a byte per number of a code, halves for the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from nmap_reloc.maps.quantize import quantize
+from nmap_reloc.types import Doubles, Floats, Ints
+
+Halves = npt.NDArray[np.float16]
+FEWEST_CODES = 16  # the network's candidates: fewer are filled up
+
+
+@dataclass(frozen=True)
+class Voxels:
+    """The voxels of loaded tiles, ready to decode.
+
+    levels [M x C] of the codes, a byte each; ranges [M x 2]: a code is
+    ranges[0] + ranges[1] * levels; keys, values [T x M x W] and marks [M x C] as halves;
+    positions [M x 3] relative to `origin`, map units; voxels [M] index; centres [V x 3] map units;
+    side: of a voxel.
+    """
+
+    levels: npt.NDArray[np.uint8]
+    ranges: Floats
+    keys: Halves
+    values: Halves
+    marks: Halves
+    positions: Floats
+    voxels: npt.NDArray[np.int64]
+    centres: Doubles
+    origin: Doubles
+    side: float
+
+    def __len__(self) -> int:
+        return len(self.centres)
+
+    def nbytes(self) -> int:
+        """Memory held, bytes."""
+        return sum(a.nbytes for a in (self.levels, self.ranges, self.keys, self.values, self.marks,
+                                      self.positions, self.voxels))
+
+    def codes(self, rows: npt.NDArray[np.int64] | slice = slice(None)) -> Floats:
+        """The codes of these rows [R x C]."""
+        low, step = self.ranges[rows, :1], self.ranges[rows, 1:]
+        return np.asarray(low + step * self.levels[rows], np.float32)
+
+
+class Asked:
+    """What was last looked at: the same voxels are asked for in image after image.
+
+    rows [R]: of the codes of `wanted` voxels (None: of all), at least FEWEST_CODES; codes [R x C].
+    """
+
+    def __init__(self, active: Voxels, wanted: Ints | None) -> None:
+        self._active, self._wanted = active, wanted
+        rows: npt.NDArray[np.int64] = np.arange(len(active.voxels), dtype=np.int64)
+        if wanted is not None and len(wanted) < len(active):
+            keep = np.zeros(len(active), bool)
+            keep[wanted] = True
+            rows = np.flatnonzero(keep[active.voxels])
+        self.count = len(rows)
+        self.rows = np.resize(rows, max(FEWEST_CODES, len(rows))) if len(rows) else rows
+        self.codes = active.codes(self.rows)
+        self.codes[self.count:] = 0  # copies must not rival originals: zeros are like nothing
+        self.codes.flags.writeable = False
+
+    def is_of(self, active: Voxels, wanted: Ints | None) -> bool:
+        if self._active is not active:
+            return False
+        if wanted is None or self._wanted is None:
+            return wanted is self._wanted
+        return np.array_equal(wanted, self._wanted)
+
+
+def in_bytes(codes: Floats) -> tuple[npt.NDArray[np.uint8], Floats]:
+    """A tile's codes [M x C] -> levels, ranges (see Voxels); exact for 2, 4 and 8 bits."""
+    levels, how = quantize(codes, 8, packed=False)
+    ranges = np.array([how.ranges[0, 0], how.step()[0]], np.float32)
+    return levels, np.tile(ranges, (len(codes), 1))
