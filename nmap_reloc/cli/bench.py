@@ -40,6 +40,10 @@ def bench(
     backend: Annotated[str, typer.Option(help="What runs the networks.")] = "auto",
     speed_images: Annotated[int, typer.Option(
         min=0, help="Queries timed against OpenCV's SIFT, per row.")] = 20,
+    curve: Annotated[bool, typer.Option(
+        "--curve", help="Draw recall and error against bytes: OUTPUT/curve.svg over all scenes, "
+                        "curve-SCENE.svg for each. With --readme also docs/curve.svg beside it.",
+    )] = False,
     foreign: Annotated[int, typer.Option(
         min=0, help="Queries of each other scene that are asked, too: all must be refused.")] = 0,
 ) -> None:
@@ -67,6 +71,8 @@ def bench(
     rows = measure(open_scenes(scenes), order, Workshop(work, keypoints, backend), results.save)
     print_rows(rows)
     print(output / "bench.json")
+    if curve:
+        draw(output, rows, readme)
     failed = [row for row in rows if row.problem]
     if failed:
         raise NmapError(f"{len(failed)} of {len(rows)} rows could not be measured, the first "
@@ -74,6 +80,20 @@ def bench(
                         + ("" if readme is None else f"; {readme} stays as it was"))
     if readme is not None:
         write_into_readme(readme, markdown(rows, results.machine))
+
+
+def draw(output: Path, rows: list[Row], readme: Path | None) -> None:
+    """The curves of what was measured."""
+    from nmap_reloc.evaluation.curve import write_curves
+    from nmap_reloc.evaluation.files import write_text
+    from nmap_reloc.evaluation.rows import row_json
+
+    files = write_curves(output, [row_json(row, rows) for row in rows])
+    if readme is not None:
+        files.append(readme.parent / "docs" / "curve.svg")
+        write_text(files[-1], (output / "curve.svg").read_text(encoding="utf-8"))
+    for file in files:
+        print(file)
 
 
 def open_scenes(paths: list[Path]) -> dict[str, Source]:

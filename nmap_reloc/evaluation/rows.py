@@ -48,7 +48,7 @@ class Row:
 
 def rows_json(rows: Sequence[Row], machine: dict[str, Any]) -> dict[str, Any]:
     """bench.json."""
-    return {"machine": machine, "rows": [_row_json(row, rows) for row in rows],
+    return {"machine": machine, "rows": [row_json(row, rows) for row in rows],
             "covariance_95_coverage": pooled_coverage(rows)}
 
 
@@ -88,7 +88,8 @@ def pooled_coverage(rows: Sequence[Row]) -> list[dict[str, Any]]:
             for key, (inside, count) in pools.items()]
 
 
-def _row_json(row: Row, rows: Sequence[Row]) -> dict[str, Any]:
+def row_json(row: Row, rows: Sequence[Row]) -> dict[str, Any]:
+    """One of bench.json's rows; rows: all of them, for the comparison with uncompressed."""
     result: dict[str, Any] = {
         "scene": row.scene, "representation": row.kind.representation,
         "features": row.kind.features, "budget": row.budget, "budget_bytes": row.budget_bytes,

@@ -13,10 +13,11 @@ from known_answers import CAMERA, Answer, KnownLocalizer, circle, images
 from nmap_reloc.errors import NmapError
 from nmap_reloc.evaluation.bench import Order, bench, jobs, queries_of
 from nmap_reloc.evaluation.bench_table import BEGIN, END, HEADER, markdown, write_into_readme
+from nmap_reloc.evaluation.curve import write_curves
 from nmap_reloc.evaluation.evaluate import Localizes
 from nmap_reloc.evaluation.options import Kind, parse_budgets, parse_kinds
 from nmap_reloc.evaluation.results import Results
-from nmap_reloc.evaluation.rows import against_uncompressed
+from nmap_reloc.evaluation.rows import against_uncompressed, row_json
 from nmap_reloc.evaluation.speed import compare, machine
 from nmap_reloc.mapping.landmarks import Landmarks, View
 from nmap_reloc.mapping.sources.base import Source
@@ -131,6 +132,24 @@ def test_queries_of_other_scenes_are_counted(tmp_path: Path) -> None:
     alone = bench({"kitchen": source()}, plan, workshop, lambda _: None)
     assert alone[0].foreign is None
     assert "other scenes" not in markdown(alone, {"cpu": "a CPU", "cores": 2})
+
+
+def test_the_curves_are_drawn(tmp_path: Path) -> None:
+    plan = Order(parse_kinds("landmarks:learned,neumap"), parse_budgets("1%,0.5%"),
+                 {"kitchen": 400_000, "hall": 400_000}, speed_images=0)
+    rows = bench({"kitchen": source(), "hall": source()}, plan, KnownWorkshop(tmp_path),
+                 lambda _: None)
+    found = [row_json(row, rows) for row in rows]
+    files = write_curves(tmp_path, found)
+    assert [file.name for file in files] == ["curve-kitchen.svg", "curve-hall.svg", "curve.svg"]
+    for file in files:
+        drawn = file.read_text()
+        assert drawn.startswith("<?xml") and drawn.rstrip().endswith("</svg>")
+        assert drawn.count("#0969da") >= 2, "a line of neumap in both panels"
+    assert write_curves(tmp_path, found)[0].read_bytes() == files[0].read_bytes()
+    refused = [row for row in found if row["problem"]] or [{**found[0], "problem": "none"}]
+    with pytest.raises(NmapError, match="no row was measured"):
+        write_curves(tmp_path, refused)
 
 
 def test_readme_keeps_what_is_outside_the_markers(tmp_path: Path) -> None:
