@@ -18,7 +18,8 @@ def build(
         help="Kind of the source; default: detected.")] = None,
     features: Annotated[str, typer.Option(help="learned, or sift: needs no weights.")] = "learned",
     representation: Annotated[str, typer.Option(
-        help="neumap, or landmarks: uncompressed.")] = "neumap",
+        help="neumap, or landmarks: uncompressed. auto: builds each that fits and takes the one "
+             "by which the held-out views are found best.")] = "neumap",
     budget: Annotated[str | None, typer.Option(
         help="Size of the finished map, retrieval included, as 200KB. Default: a hundredth of an "
              "uncompressed map.")] = None,
@@ -53,7 +54,7 @@ def build(
 
     from nmap_reloc.evaluation.options import parse_size
     from nmap_reloc.features import open_extractor
-    from nmap_reloc.mapping.build import BuildOptions, build_site, unchanged
+    from nmap_reloc.mapping.build import AUTO, BuildOptions, build_site, unchanged
     from nmap_reloc.mapping.record import BuildRecord, work_folder
     from nmap_reloc.mapping.sources import open_source
     from nmap_reloc.mapping.triangulate import build_landmarks, landmarks_file, landmarks_key
@@ -64,7 +65,7 @@ def build(
     say = Console(stderr=True)
     logging.basicConfig(format="warning: %(message)s", level=logging.WARNING)
     wanted = None if budget is None else parse_size(budget)
-    network = network_name(representation, features)
+    network = None if representation == AUTO else network_name(representation, features)
     if network is not None:
         find(f"{network}.safetensors", decoder)  # now, not after an hour's work
     extractor = open_extractor(features, keypoints, backend)
@@ -87,12 +88,27 @@ def build(
     else:
         site = build_site(landmarks, output, representation, wanted, options)
     built = site.manifest.built
+    for name, numbers in built.get("chosen", {}).items():
+        mark = "chosen" if name == site.manifest.representation else "tried"
+        say.print(f"{mark} {name}: {told(numbers)}", markup=False, soft_wrap=True)
     Console().print(
         f"{output}: {size(site.bytes())} for {built['landmarks']} landmarks of {built['views']} "
         f"views, {landmarks.observation_bytes() / site.bytes():.0f} times smaller than "
         "uncompressed" + ("" if built.get("recall") is None else
                           f"; held-out views found again: {built['recall']:.0%}"), markup=False,
         soft_wrap=True)
+
+
+def told(numbers: Any) -> str:
+    """One entry of the manifest's built.chosen, for people."""
+    from nmap_reloc.text import degrees, percent, size
+
+    if isinstance(numbers, str):
+        return numbers
+    recall, translation, rotation, count = numbers
+    errors = "" if translation is None else \
+        f", median error {translation:.3g} map units and {degrees(rotation)}"
+    return f"{percent(recall)} of held-out views{errors}, {size(count)}"
 
 
 def pairs(words: list[str]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,12 +19,13 @@ from nmap_reloc.mapping.partition import Piece
 from nmap_reloc.maps.held_out import Limits, decode_held_out, encode_held_out
 from nmap_reloc.maps.manifest import Manifest, tile_entry, verification_entry
 from nmap_reloc.maps.store import Site, next_version, save_site
-from nmap_reloc.maps.tile import Tile, encode_tile
+from nmap_reloc.maps.tile import Json, Tile, encode_tile
 from nmap_reloc.maps.verification import check_files, recall_of, relocalize_views
-from nmap_reloc.representations import network_name, open_decoder
+from nmap_reloc.representations import available, network_name, open_decoder
 from nmap_reloc.representations.base import Decoder
 from nmap_reloc.weights import content_hash
 
+AUTO = "auto"  # the representation by which held-out views are found best
 SELF_CHECK = 80  # bytes of the manifest for the recall that is measured when all else is done
 
 
@@ -45,6 +45,21 @@ class BuildOptions:
     weights: Path | None = None
 
 
+@dataclass(frozen=True)
+class Made:
+    """A site that is not saved yet: manifest, encoded tiles, held-out views; recall 0..1 and
+    median_error (map units, degrees; infinite) of these views, 0 without any."""
+
+    manifest: Manifest
+    encoded: list[bytes]
+    checks: bytes | None
+    recall: float = 0.0
+    median_error: tuple[float, float] = (np.inf, np.inf)
+
+    def bytes(self) -> int:
+        return len(self.manifest.to_bytes()) + sum(map(len, self.encoded))
+
+
 def build_site(landmarks: Landmarks, site: Path, representation: str = "neumap",
                budget: int | None = None, options: BuildOptions | None = None) -> Site:
     """Saves the map at `site`; what was there before stays until the new one is whole.
@@ -52,6 +67,19 @@ def build_site(landmarks: Landmarks, site: Path, representation: str = "neumap",
     NmapError: the budget can't be met (the smallest that can is named), the disk is full, ...
     """
     options = replace(options or BuildOptions(), representation=representation, budget=budget)
+    if representation == AUTO:
+        from nmap_reloc.mapping.auto import choose  # it makes several by this module
+
+        made = choose(landmarks, site, options)
+    else:
+        made = make(landmarks, site, options)
+    return save_site(site, made.manifest, made.encoded, made.checks)
+
+
+def make(landmarks: Landmarks, site: Path, options: BuildOptions,
+         notes: dict[str, Json] | None = None) -> Made:
+    """The map that would be saved at `site`. notes: what its manifest says of it besides."""
+    representation = options.representation
     network = network_name(representation, landmarks.features)
     decoder = open_decoder(representation, landmarks.features, weights=options.weights)
     name = options.site_id or _site_id(site)
@@ -60,21 +88,21 @@ def build_site(landmarks: Landmarks, site: Path, representation: str = "neumap",
         landmarks.features, landmarks.extractor_hash,
         "" if network is None else content_hash(network, options.weights),
         {"version": __version__, "views": len(landmarks.views), "landmarks": len(landmarks),
-         "input": fingerprint_of(landmarks, options)}, ())
+         "input": fingerprint_of(landmarks, options), **(notes or {})}, ())
     centres = [v.map_from_camera.translation for v in (*landmarks.views, *landmarks.held_out)]
     limits = Limits.usual(landmarks.unit, span_of(centres))
     checks = encode_held_out(landmarks.held_out, limits) if landmarks.held_out else None
     if checks is not None:
         blank = replace(blank, verification=verification_entry(checks))
 
-    maker = open_maker(representation, Order(landmarks, budget, options.weights, options.tile,
-                                             options.polish))
+    maker = open_maker(representation, Order(landmarks, options.budget, options.weights,
+                                             options.tile, options.polish))
     pieces = maker.make(lambda tried: _bytes(*_encode(tried, blank)))
     manifest, encoded = _encode(pieces, blank)
-    if checks is not None:
-        manifest = checked(manifest, [piece.tile for piece in pieces], checks, decoder,
-                           str(site))
-    return save_site(site, manifest, encoded, checks)
+    if checks is None:
+        return Made(manifest, encoded, None)
+    return checked(Made(manifest, encoded, checks), [piece.tile for piece in pieces], decoder,
+                   str(site))
 
 
 def unchanged(site: Path, landmarks: Landmarks, options: BuildOptions) -> Site | None:
@@ -89,8 +117,11 @@ def unchanged(site: Path, landmarks: Landmarks, options: BuildOptions) -> Site |
 
 def fingerprint_of(landmarks: Landmarks, options: BuildOptions) -> str:
     """16 hexadecimal digits of all that decides what the map will be."""
-    network = network_name(options.representation, landmarks.features)
-    decoder = "" if network is None else content_hash(network, options.weights)
+    names = available(landmarks.features, options.weights) if options.representation == AUTO \
+        else [options.representation]
+    networks = [network_name(name, landmarks.features) for name in names]
+    decoder = " ".join(f"{network} {content_hash(network, options.weights)}"
+                       for network in networks if network is not None)
     settings = replace(options, weights=None)  # where they lie does not matter
     digest = sha256(f"{__version__} {decoder} {landmarks.extractor_hash} {settings}".encode())
     for array in (landmarks.positions, landmarks.track_lengths, landmarks.mean_descriptors()):
@@ -111,21 +142,21 @@ def _bytes(manifest: Manifest, encoded: Sequence[bytes]) -> int:
     return len(manifest.to_bytes()) + SELF_CHECK + sum(map(len, encoded))
 
 
-def checked(manifest: Manifest, tiles: Sequence[Tile], checks: bytes, decoder: Decoder,
-            name: str) -> Manifest:
-    """The manifest with the recall of the held-out views against the tiles as stored."""
-    views, limits = decode_held_out(checks, name)
-    localizer = Localizer(manifest, tiles, None, decoder, LocalizerOptions())
+def checked(made: Made, tiles: Sequence[Tile], decoder: Decoder, name: str) -> Made:
+    """The same with the recall of its held-out views against the tiles as stored."""
+    assert made.checks is not None
+    views, limits = decode_held_out(made.checks, name)
+    localizer = Localizer(made.manifest, tiles, None, decoder, LocalizerOptions())
     results = relocalize_views(views, localizer, limits)
-    recall = recall_of(results)
-    finite = [r.translation for r in results if np.isfinite(r.translation)]
-    turned = [r.rotation for r in results if np.isfinite(r.rotation)]
-    built: dict[str, Any] = {**manifest.built, "recall": None if recall is None
-                             else round(recall, 4)}
+    recall = recall_of(results) or 0.0
+    # Over those found at all, as the manifest has it; a lost view counts in the recall.
+    finite = [(r.translation, r.rotation) for r in results if np.isfinite(r.translation)]
+    median = tuple(np.median(finite, axis=0).tolist()) if finite else (np.inf, np.inf)
+    built: dict[str, Json] = {**made.manifest.built, "recall": round(recall, 4)}
     if finite:
-        built["median_error"] = [float(f"{np.median(finite):.3g}"),
-                                 float(f"{np.median(turned):.3g}")]
-    return replace(manifest, built=built)
+        built["median_error"] = [float(f"{value:.3g}") for value in median]
+    return replace(made, manifest=replace(made.manifest, built=built), recall=recall,
+                   median_error=(median[0], median[1]))
 
 
 def _site_id(site: Path) -> str:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from nmap_reloc.errors import NmapError
 from nmap_reloc.features.base import Extractor
 from nmap_reloc.geometry import span_of
-from nmap_reloc.mapping.build import BuildOptions, checked, fingerprint_of
+from nmap_reloc.mapping.build import BuildOptions, Made, checked, fingerprint_of
 from nmap_reloc.mapping.change import Change, revise
 from nmap_reloc.mapping.extract import Progress, Shot, extract
 from nmap_reloc.mapping.frame import check_frame
@@ -164,7 +164,7 @@ class _Update:
         mine = self._change.landmarks.subset(np.flatnonzero(owners == name))
         budget = self._budget(name, mine.positions, old.positions[before == name], len(old))
         maker = open_maker(self._options.representation, Order(
-            mine, budget, self._options.weights, None, self._options.polish, self._like))
+            mine, budget, self._options.weights, polish=self._options.polish, like=self._like))
         piece, = maker.make(lambda pieces: sum(len(encode_tile(p.tile)) for p in pieces))
         own = self._squares.within(name, piece.points)
         return replace(piece.tile, id=name), piece.points[own] if own.any() else piece.points
@@ -197,7 +197,8 @@ class _Update:
         new = replace(unsigned(manifest), map_version=manifest.map_version + 1, tiles=entries,
                       built=built,
                       verification=None if checks is None else verification_entry(checks))
+        made = Made(new, encoded, checks)
         if checks is not None:
             everything = [tiles.get(entry.id) or self._site.tile(entry.id) for entry in entries]
-            new = checked(new, everything, checks, self._decoder, str(self._site.path))
-        return save_site(self._site.path, new, encoded, checks)
+            made = checked(made, everything, self._decoder, str(self._site.path))
+        return save_site(self._site.path, made.manifest, encoded, checks)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+from contextlib import suppress
 from pathlib import Path
 
 from nmap_reloc.errors import NmapError
 from nmap_reloc.representations.base import Decoder
+from nmap_reloc.weights import find
 
 NAMES = ("neumap", "landmarks")
 UNCOMPRESSED = "landmarks"  # the only one without a network
@@ -23,6 +25,18 @@ def network_name(representation: str, features: str) -> str | None:
     if representation == UNCOMPRESSED:
         return None
     return representation if features == "learned" else f"{representation}-{features}"
+
+
+def available(features: str, weights: Path | None = None) -> list[str]:
+    """Every representation whose networks for these features are in the folder of weights."""
+    found = []
+    for name in NAMES:
+        network = network_name(name, features)
+        with suppress(NmapError):
+            if network is not None:
+                find(f"{network}.safetensors", weights)
+            found.append(name)
+    return found
 
 
 def open_decoder(representation: str, features: str, backend: str = "auto",
