@@ -23,6 +23,7 @@ class GateOptions:
     max_position_sigma: float | None = None  # deviation of the position in map units
     max_rotation_sigma: float = 3.0  # degrees
     max_prior_distance: float = 22.46  # squared Mahalanobis distance; 99.9 % of chi^2 with 6
+    max_log_false_alarms: float = -10.0  # log10; 0 were chance, but wrong pairs come in groups
 
 
 def judge(solution: Solution, correspondences: Correspondences, prior: PosePrior | None = None,
@@ -45,6 +46,10 @@ def _support(solution: Solution, options: GateOptions) -> str | None:
     if solution.residual > options.max_residual:
         return (f"residual {solution.residual:.2f} px: at most {options.max_residual:g} px is "
                 "accepted")
+    if solution.log_false_alarms > options.max_log_false_alarms:
+        return (f"{count} inliers of {total} may be chance: 10^{solution.log_false_alarms:.1f} "
+                f"such poses are expected of wrong pairs, at most "
+                f"10^{options.max_log_false_alarms:g} are accepted")
     return None
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nmap_reloc import camera as cameras
+from nmap_reloc.chance import log_false_alarms
 from nmap_reloc.errors import NmapError
 from nmap_reloc.geometry import Rigid
 from nmap_reloc.refine import MINIMUM, Fit, Observed, refine
@@ -59,7 +60,7 @@ class SolveOptions:
 class Solution:
     """map_from_camera; covariance [6 x 6] as types.Estimate says; inliers [M] boolean;
     residual: rms reprojection error of the inliers in pixels; camera: whose pose it is;
-    solver: which one proposed the pose."""
+    solver: which one proposed the pose; log_false_alarms: see chance.py."""
 
     map_from_camera: Rigid
     covariance: Array
@@ -67,6 +68,7 @@ class Solution:
     residual: float
     camera: Camera
     solver: Solver
+    log_false_alarms: float
 
 
 def solve(correspondences: Correspondences, camera: Camera,
@@ -98,7 +100,9 @@ def solve(correspondences: Correspondences, camera: Camera,
     inliers = np.zeros(count, bool)
     inliers[usable] = fit.inliers
     return Solution(fit.map_from_camera, calibrated(fit, options.calibration), inliers,
-                    fit.residual, camera, solver)
+                    fit.residual, camera, solver,
+                    log_false_alarms(fit.map_from_camera, seen, fit.inliers,
+                                     (camera.width, camera.height)))
 
 
 def choose_solver(wanted: Literal["auto", "pycolmap", "opencv"]) -> Solver:

@@ -1,0 +1,55 @@
+"""Chance as the explanation of a pose: what wrong pairs reach, and what true ones do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pose_scene import FISHEYE, PINHOLE, POSE, observe, pairs, points_in_view
+from scipy.stats import binom
+
+from nmap_reloc.chance import log_tail
+from nmap_reloc.gate import GateOptions, judge
+from nmap_reloc.pose import Solution, solve
+from nmap_reloc.types import Camera, Correspondences
+
+LIMIT = GateOptions().max_log_false_alarms
+
+
+def mixed(camera: Camera, true: int, wrong: int, seed: int) -> Correspondences:
+    """True pairs first, then keypoints with points of other keypoints."""
+    rng = np.random.default_rng(seed)
+    points = points_in_view(camera, POSE, true + wrong, rng)
+    pixels = observe(camera, POSE, points) + rng.normal(0, 0.6, (true + wrong, 2))
+    pixels[true:] = rng.permutation(pixels[true:])
+    return pairs(pixels, points)
+
+
+@pytest.mark.parametrize("count", [4, 13, 40, 200])
+@pytest.mark.parametrize("probability", [1e-5, 1e-3, 0.02])
+def test_the_tail_is_bounded_tightly_from_above(count: int, probability: float) -> None:
+    true = float(binom.logsf(count - 1, 600, probability))
+    assert true - 1e-9 <= log_tail(600, count, probability) <= max(true + 0.7, 0)
+
+
+@pytest.mark.parametrize("camera", [PINHOLE, FISHEYE])
+def test_few_true_pairs_among_many_wrong_ones_are_no_chance(camera: Camera) -> None:
+    solution = solve(mixed(camera, 30, 500, 0), camera)
+    assert isinstance(solution, Solution)
+    assert solution.log_false_alarms < LIMIT
+
+
+def test_wrong_pairs_alone_are_chance() -> None:
+    for seed in range(6):
+        solution = solve(mixed(PINHOLE, 0, 500, seed), PINHOLE)
+        if isinstance(solution, Solution):
+            assert solution.log_false_alarms > LIMIT
+
+
+def test_a_landmark_found_by_many_keypoints_counts_once() -> None:
+    seen = mixed(PINHOLE, 9, 300, 2)
+    rows = np.r_[np.repeat(np.arange(9), 4), np.arange(9, 309)]
+    repeated = pairs(seen.points2D[rows], seen.points3D[rows])
+    solution = solve(repeated, PINHOLE)
+    assert isinstance(solution, Solution) and solution.inliers.sum() > 20
+    refusal = judge(solution, repeated)
+    assert refusal is not None and "may be chance: 10^" in refusal.reason
