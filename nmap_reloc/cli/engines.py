@@ -92,6 +92,21 @@ def export(
             print(write(graph, folder))
 
 
+def quantize(
+    images: Annotated[Path | None, typer.Option(
+        help="Folder of images to measure the network's ranges with; simulated ones without it.",
+        show_default=False)] = None,
+    most_images: Annotated[int, typer.Option(min=1, help="Of those, so many.")] = 100,
+    weights: Weights = None,
+) -> None:
+    """Make the feature network in 8 bits for onnxruntime on a CPU (NMAP_ENGINE_PRECISION=int8)."""
+    from nmap_reloc.engines import quantize as eight
+    from nmap_reloc.engines.calibration import calibration
+
+    print(eight.quantize(eight.simulated_images() if images is None
+                         else calibration(images, most_images), weights))
+
+
 def list_plans(
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
@@ -132,7 +147,8 @@ def _shipped(weights: Path | None) -> list[str]:
     from nmap_reloc.errors import NmapError
     from nmap_reloc.weights import SHIPPED
 
-    names = sorted(path.stem for path in (weights or SHIPPED).glob("*.onnx"))
+    names = sorted(path.stem for path in (weights or SHIPPED).glob("*.onnx")
+                   if "." not in path.stem)  # not what `quantize` makes of them
     if not names:
         raise NmapError(f"--weights {weights}: no *.onnx there; train networks with `nmap-reloc "
                         "train`, or leave the option out")

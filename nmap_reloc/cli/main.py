@@ -26,6 +26,7 @@ COMMANDS = {
     ("train", "neumap"): ("train_neumap:train_neumap", "Train the scene-agnostic decoder."),
     ("engines", "build"): ("engines:build", "Build the TensorRT plans of this device."),
     ("engines", "export"): ("engines:export", "Make a folder's ONNX files from its weights."),
+    ("engines", "quantize"): ("engines:quantize", "Make the feature network in 8 bits for CPUs."),
     ("engines", "list"): ("engines:list_plans", "Say what runs networks here, list the plans."),
     ("engines", "check"): ("engines:check", "Compare a backend with onnxruntime on the CPU."),
     ("engines", "clear"): ("engines:clear", "Remove the TensorRT plans."),

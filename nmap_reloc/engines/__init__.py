@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nmap_reloc.engines.background import AutoEngine
-from nmap_reloc.engines.base import Engine, EngineError, EngineOptions
+from nmap_reloc.engines.base import Engine, EngineError, EngineOptions, Precision
+from nmap_reloc.engines.shapes import graph_of
 from nmap_reloc.errors import NmapError
 from nmap_reloc.weights import find
 
@@ -76,12 +77,12 @@ def _tensorrt(network: str, weights: Path | None, options: EngineOptions) -> Eng
 
 
 def _onnx(network: str, weights: Path | None, options: EngineOptions) -> Engine:
-    path = find(f"{network}.onnx", weights)
     try:
-        from nmap_reloc.engines.onnx import OnnxEngine
+        from nmap_reloc.engines.onnx import INT8, OnnxEngine
     except ImportError as error:
         raise EngineError(f"backend onnx: {error}; pip install onnxruntime") from error
-    return OnnxEngine(path, options)
+    eight = options.precision is Precision.INT8 and graph_of(network) == "features"
+    return OnnxEngine(find(network + (INT8 if eight else ".onnx"), weights), options)
 
 
 def _torch(network: str, weights: Path | None, options: EngineOptions) -> Engine:

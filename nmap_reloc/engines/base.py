@@ -47,8 +47,9 @@ class Device(str, Enum):
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """precision: None: FP16 by TensorRT, FP32 elsewhere. threads: 0: the library's choice.
+    """precision: None: FP16 by TensorRT, FP32 elsewhere; onnxruntime takes FP32 for FP16.
 
+    threads: 0: the library's choice.
     compile: torch compiles the network at its first call. background: with `auto` a missing
     TensorRT plan is built while another backend answers. workspace: bytes a TensorRT layer may
     take besides its tensors. cache: folder of the plans, None: see cache.py.

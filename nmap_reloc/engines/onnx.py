@@ -13,7 +13,9 @@ from nmap_reloc.engines.base import Arrays, Device, EngineError, EngineOptions
 from nmap_reloc.engines.cache import default_folder
 from nmap_reloc.engines.shapes import AXES, graph_of, profile
 from nmap_reloc.errors import NmapError
+from nmap_reloc.weights import content_hash
 
+INT8 = ".int8.onnx"  # `nmap-reloc engines quantize` makes it
 NAMES = {"CPUExecutionProvider": "CPU", "CUDAExecutionProvider": "CUDA",
          "TensorrtExecutionProvider": "TensorRT provider"}
 TYPES = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(float16)": np.float16,
@@ -31,6 +33,8 @@ class OnnxEngine:
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = options.threads
         settings.log_severity_level = 3
+        # Threads wait busily between the parts of a run, not between two runs.
+        settings.add_session_config_entry("session.force_spinning_stop", "1")
         providers = _providers(path, options)
         try:
             self._session: Any = onnxruntime.InferenceSession(
@@ -40,7 +44,11 @@ class OnnxEngine:
             raise NmapError(f"network {path}: onnxruntime can't load it ({reason}); install the "
                             "package again") from error
         used = self._session.get_providers()[0]
-        self.reason = f"onnxruntime {onnxruntime.__version__} on {NAMES.get(used, used)}"
+        eight = path.name.endswith(INT8)
+        self.reason = (f"onnxruntime {onnxruntime.__version__} on {NAMES.get(used, used)}, "
+                       f"{'int8' if eight else 'fp32'}")
+        if eight:
+            _check_weights(path, self._session.get_modelmeta().custom_metadata_map)
         inputs = self._session.get_inputs()
         self._shapes = {i.name: tuple(d if isinstance(d, int) else -1 for d in i.shape)
                         for i in inputs}
@@ -57,6 +65,13 @@ class OnnxEngine:
 
     def close(self) -> None:
         self._session = None
+
+
+def _check_weights(path: Path, metadata: dict[str, str]) -> None:
+    """NmapError: the weights beside it are not those that it was made of."""
+    if metadata.get("weights") != content_hash(path.name.removesuffix(INT8), path.parent):
+        raise NmapError(f"network {path}: was made of other weights; run `nmap-reloc engines "
+                        "quantize`")
 
 
 def _providers(path: Path, options: EngineOptions) -> list[Any]:

@@ -29,6 +29,9 @@ class LearnedExtractor:
         self.keypoints = keypoints
         self.content_hash = content_hash("features", weights)
         self._engine = open_engine("features", backend, weights, threads)
+        self._slots = np.zeros(keypoints, np.float32)
+        self._slots.flags.writeable = False  # so an engine may keep it on its device
+        self._pixels: Floats = np.zeros((1, 1, 64, 64), np.float32)
         self.dimensions = self(np.zeros((64, 64), np.uint8)).descriptors.shape[1]
 
     @property
@@ -53,15 +56,18 @@ class LearnedExtractor:
         if down or right:
             grey = cv2.copyMakeBorder(grey, 0, down, 0, right, cv2.BORDER_REPLICATE)
         most = grey.shape[0] * grey.shape[1] // 4
-        out = self._engine({
-            "image": np.multiply(grey, np.float32(1 / 255), dtype=np.float32)[None, None],
-            "slots": np.zeros(min(self.keypoints, most), np.float32)})
-        keypoints = out["keypoints"].astype(np.float32)
-        kept = np.flatnonzero((out["scores"] > LEAST_SCORE) & (keypoints[:, 0] < inner[1])
-                              & (keypoints[:, 1] < inner[0]))
+        if self._pixels.shape[2:] != grey.shape:
+            self._pixels = np.empty((1, 1, *grey.shape), np.float32)
+        np.multiply(grey, np.float32(1 / 255), out=self._pixels[0, 0])
+        slots = self._slots if self.keypoints <= most else self._slots[:most]
+        out = self._engine({"image": self._pixels, "slots": slots})
+        keypoints, scores, descriptors = (
+            _floats(out[name]) for name in ("keypoints", "scores", "descriptors"))
+        kept = (scores > LEAST_SCORE) & (keypoints[:, 0] < inner[1]) & (keypoints[:, 1] < inner[0])
+        if not kept.all():  # else the descriptors may stay where the engine has them
+            keypoints, scores, descriptors = keypoints[kept], scores[kept], descriptors[kept]
         scale = np.array([width / inner[1], height / inner[0]], np.float32)
-        return Features(keypoints[kept] * scale, _floats(out["scores"][kept]),
-                        _floats(out["descriptors"][kept]), _floats(out["global_descriptor"]),
+        return Features(keypoints * scale, scores, descriptors, _floats(out["global_descriptor"]),
                         width, height)
 
 

@@ -1,0 +1,78 @@
+"""The feature network in 8 bits: nearly the same answers, and never of other weights."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("onnx")
+
+from engine_inputs import picture
+from typer.testing import CliRunner
+
+from nmap_reloc.cli.main import app
+from nmap_reloc.engines import open_engine
+from nmap_reloc.engines.base import EngineOptions, Precision
+from nmap_reloc.engines.quantize import quantize
+from nmap_reloc.errors import NmapError
+from nmap_reloc.features.learned import LEAST_SCORE
+
+EIGHT = EngineOptions(precision=Precision.INT8, threads=1)
+
+
+@pytest.fixture(scope="module")
+def weights(feature_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("int8")
+    for file in feature_weights.glob("features.*"):
+        shutil.copy(file, folder)
+    images = [picture(height, width, 50) for height, width in ((96, 128), (64, 96), (128, 160))]
+    assert quantize(images, folder) == folder / "features.int8.onnx"
+    return folder
+
+
+def test_it_answers_nearly_the_same(weights: Path) -> None:
+    plain = open_engine("features", "onnx", weights, threads=1)
+    eight = open_engine("features", "onnx", weights, options=EIGHT)
+    assert eight.reason.endswith("int8") and plain.reason.endswith("fp32")
+    inputs = picture(160, 192, 80)
+    a, b = plain(inputs), eight(inputs)
+    real = a["scores"] > 2 * LEAST_SCORE
+    apart = np.linalg.norm(a["keypoints"][real, None] - b["keypoints"][None], axis=2)
+    same = apart.min(1) < 1
+    assert same.mean() > 0.8 and not np.array_equal(a["scores"], b["scores"])
+    described = b["descriptors"][apart.argmin(1)[same]]
+    assert np.median((a["descriptors"][real][same] * described).sum(1)) > 0.98
+    assert a["global_descriptor"] @ b["global_descriptor"] > 0.98
+
+
+def test_only_the_feature_network_has_8_bits(neumap_weights: Path) -> None:
+    engine = open_engine("neumap-sift-decode", "onnx", neumap_weights, options=EIGHT)
+    assert engine.reason.endswith("fp32")
+
+
+def test_it_is_not_used_with_other_weights(weights: Path, tmp_path: Path) -> None:
+    with pytest.raises(NmapError, match=r"network .*features.int8.onnx: not there"):
+        open_engine("features", "onnx", tmp_path, options=EIGHT)
+    for file in weights.iterdir():
+        shutil.copy(file, tmp_path)
+    with (tmp_path / "features.safetensors").open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(NmapError, match="made of other weights; run `nmap-reloc engines"):
+        open_engine("features", "onnx", tmp_path, options=EIGHT)
+
+
+def test_what_is_shipped_is_of_the_shipped_weights() -> None:
+    engine = open_engine("features", "onnx", options=EIGHT)
+    assert len(engine(picture(96, 128, 60))["keypoints"]) == 60
+
+
+def test_the_command_refuses_a_folder_without_images(weights: Path, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["engines", "quantize", "--images", str(tmp_path), "--weights",
+                                    str(weights)])
+    assert done.exit_code == 1 and "no images there" in done.output
+    with pytest.raises(NmapError, match="no images to measure"):
+        quantize([], weights)
