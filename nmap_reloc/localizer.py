@@ -112,6 +112,7 @@ class Localizer:
         if isinstance(solution, Refusal):
             return replace(watch.refuse(solution.stage, solution.reason),
                            correspondences=correspondences)
+        correspondences = replace(correspondences, points3D=solution.points3D, others=None)
         with watch("judge"):
             refusal = gate.judge(solution, correspondences, prior, options.gate)
         return Estimate(solution.map_from_camera, solution.covariance, correspondences,

@@ -14,6 +14,7 @@ from nmap_reloc.chance import log_false_alarms
 from nmap_reloc.errors import NmapError
 from nmap_reloc.geometry import Rigid
 from nmap_reloc.refine import MINIMUM, Fit, Observed, refine
+from nmap_reloc.second_look import look_again
 from nmap_reloc.types import Camera, Correspondences, Refusal
 from nmap_reloc.undistort import HAS_PYCOLMAP, undistort_with_scale
 
@@ -59,12 +60,14 @@ class SolveOptions:
 @dataclass(frozen=True)
 class Solution:
     """map_from_camera; covariance [6 x 6] as types.Estimate says; inliers [M] boolean;
+    points3D [M x 3]: the correspondences', after a second look at those that did not agree;
     residual: rms reprojection error of the inliers in pixels; camera: whose pose it is;
     solver: which one proposed the pose; log_false_alarms: see chance.py."""
 
     map_from_camera: Rigid
     covariance: Array
     inliers: npt.NDArray[np.bool_]
+    points3D: Array
     residual: float
     camera: Camera
     solver: Solver
@@ -97,12 +100,25 @@ def solve(correspondences: Correspondences, camera: Camera,
     if fit is None:
         return Refusal("solve", f"the {len(usable)} correspondences do not determine a pose: "
                                 "too few agree, or they lie on one line")
-    inliers = np.zeros(count, bool)
+    return _solution(fit, seen, usable, correspondences, camera, solver, options)
+
+
+def _solution(fit: Fit, seen: Observed, usable: npt.NDArray[np.intp],
+              correspondences: Correspondences, camera: Camera, solver: Solver,
+              options: SolveOptions) -> Solution:
+    """After a second look. Chance is judged by the first look alone: the second finds agreement
+    because it looks for it."""
+    chance = log_false_alarms(fit.map_from_camera, seen, fit.inliers,
+                              (camera.width, camera.height))
+    points3D = correspondences.points3D
+    if correspondences.others is not None:
+        points3D = points3D.copy()
+        fit, points3D[usable] = look_again(fit, seen, correspondences.others[usable],
+                                           options.max_error, options.min_error)
+    inliers = np.zeros(len(correspondences), bool)
     inliers[usable] = fit.inliers
-    return Solution(fit.map_from_camera, calibrated(fit, options.calibration), inliers,
-                    fit.residual, camera, solver,
-                    log_false_alarms(fit.map_from_camera, seen, fit.inliers,
-                                     (camera.width, camera.height)))
+    return Solution(fit.map_from_camera, calibrated(fit, options.calibration), inliers, points3D,
+                    fit.residual, camera, solver, chance)
 
 
 def choose_solver(wanted: Literal["auto", "pycolmap", "opencv"]) -> Solver:

@@ -54,13 +54,16 @@ class Features:
 @dataclass(frozen=True)
 class Correspondences:
     """2D-3D pairs: points2D [M x 2] pixels, points3D [M x 3] map units, confidences [M] in 0..1,
-    keypoints [M] index of each pair's keypoint, voxels [M] index of each pair's active voxel."""
+    keypoints [M] index of each pair's keypoint, voxels [M] index of each pair's active voxel.
+    others [M x K x 3]: further places that the keypoint may show, likeliest first; None: unknown.
+    """
 
     points2D: Doubles
     points3D: Doubles
     confidences: Floats
     keypoints: Ints
     voxels: Ints
+    others: Doubles | None = None
 
     def __len__(self) -> int:
         return len(self.points2D)

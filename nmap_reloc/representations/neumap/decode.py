@@ -19,6 +19,7 @@ from nmap_reloc.weights import content_hash
 
 CONFIDENT = 0.02  # below this a correspondence is not worth a RANSAC sample (the paper uses 0.5)
 HOPELESS = 0.5  # a keypoint less like every code than this is dropped after the first meeting
+OTHERS = 4  # of a keypoint's candidates that the pose may choose from once there is one
 MOST_AT_ONCE = 1 << 25  # similarities of keypoints and codes in one call: 134 MB
 
 
@@ -95,7 +96,8 @@ class NeumapDecoder:
         return Correspondences(
             features.keypoints[keypoints].astype(np.float64),
             out["coordinates"][good].astype(np.float64) + active.origin,
-            confidence[good], keypoints.astype(np.int32), out["voxel"][good].astype(np.int32))
+            confidence[good], keypoints.astype(np.int32), out["voxel"][good].astype(np.int32),
+            active.positions[rows[chosen[good, :OTHERS]]] + active.origin)
 
     def _met(self, descriptors: Floats, codes: Floats
              ) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
