@@ -22,7 +22,7 @@ locator:
     rate: 2.5
     small: 1e-3
     names: [a, b]
-    numbers: [1, 2, 3]
+    numbers: !!python/tuple [1, 2, 3]
     weights: [0.5, 1.0]
     flags: [true, false]
     quoted: "12"

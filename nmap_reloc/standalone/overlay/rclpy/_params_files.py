@@ -26,6 +26,9 @@ _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789"))
 
+# What launch_ros writes of a list; ROS 2's own reader looks at no tags of sequences.
+_Loader.add_constructor("tag:yaml.org,2002:python/tuple", _Loader.construct_sequence)
+
 
 @dataclass(frozen=True)
 class NodeParameterSet:
