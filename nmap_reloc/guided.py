@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from nmap_reloc.geometry import Rigid
 from nmap_reloc.types import Camera, Doubles, Floats, Ints
@@ -75,21 +76,25 @@ def match_near(seen: Seen, map_from_camera: Rigid, positions: Doubles, descripto
     positions [L x 3] map units, descriptors [L x D] unit length; similarity: least cosine.
     """
     plane, _ = on_plane(map_from_camera, positions)
-    finite = np.isfinite(seen.normalized).all(1)
-    if not finite.any():
+    shown = np.flatnonzero(inside(seen, plane))
+    if not len(shown):
         return _agreement([], [], [], [])
-    low, high = seen.normalized[finite].min(0), seen.normalized[finite].max(0)
-    inside = np.flatnonzero(((plane >= low) & (plane <= high)).all(1))
-    if not len(inside):
-        return _agreement([], [], [], [])
-    alike = seen.descriptors @ descriptors[inside].T
-    away = _apart(seen, plane[inside].astype(np.float32))
+    alike = seen.descriptors @ descriptors[shown].T
+    away = _apart(seen, plane[shown].astype(np.float32))
     cosine = np.where((away <= radius) & (alike >= similarity), alike, -np.inf)
     best = cosine.argmax(1)
     rows = np.arange(len(cosine))
     good = np.isfinite(cosine[rows, best]) & (cosine.argmax(0)[best] == rows)
-    return _agreement(rows[good], inside[best[good]], away[rows, best][good],
+    return _agreement(rows[good], shown[best[good]], away[rows, best][good],
                       cosine[rows, best][good])
+
+
+def inside(seen: Seen, plane: Doubles) -> npt.NDArray[np.bool_]:
+    """[L]: which points [L x 2] of the plane lie amid the keypoints."""
+    finite = seen.normalized[np.isfinite(seen.normalized).all(1)]
+    if not len(finite):
+        return np.zeros(len(plane), bool)
+    return np.asarray(((plane >= finite.min(0)) & (plane <= finite.max(0))).all(1))
 
 
 def _apart(seen: Seen, plane: Floats) -> Floats:

@@ -46,6 +46,7 @@ class Localizer:
         self.manifest, self.options, self.map_bytes = manifest, options, map_bytes
         self.unit = manifest.unit
         self.extractor, self.decoder = extractor, decoder
+        self._confirm = getattr(decoder, "confirm", None)  # some look twice
         self.active = self.load(tiles)
 
     @staticmethod
@@ -109,6 +110,10 @@ class Localizer:
             correspondences = self.decoder.decode(features, active.loaded, voxels)
         with watch("solve"):
             solution = solve(correspondences, camera, options.solve)
+        if self._confirm is not None:
+            with watch("confirm"):
+                solution, correspondences = self._confirm(
+                    features, active.loaded, correspondences, camera, solution, options.solve)
         if isinstance(solution, Refusal):
             return replace(watch.refuse(solution.stage, solution.reason),
                            correspondences=correspondences)

@@ -78,7 +78,32 @@ def solve(correspondences: Correspondences, camera: Camera,
           options: SolveOptions | None = None) -> Solution | Refusal:
     """The pose that most correspondences agree on; deterministic. NmapError: no such solver."""
     options = options or SolveOptions()
-    solver = choose_solver(options.solver)
+    found = _observed(correspondences, camera, choose_solver(options.solver))
+    if isinstance(found, Refusal):
+        return found
+    seen, usable = found
+    start = _hypothesis(seen, correspondences.points2D[usable],
+                        correspondences.confidences[usable], camera,
+                        choose_solver(options.solver), options)
+    if start is None:
+        return Refusal("solve", f"no pose within {options.max_error:g} px of {MINIMUM} of the "
+                                f"{len(usable)} correspondences")
+    return _settled(start, seen, usable, correspondences, camera, options)
+
+
+def solve_from(start: Rigid, correspondences: Correspondences, camera: Camera,
+               options: SolveOptions | None = None) -> Solution | Refusal:
+    """The same from a pose that is nearly right: without RANSAC."""
+    options = options or SolveOptions()
+    found = _observed(correspondences, camera, choose_solver(options.solver))
+    if isinstance(found, Refusal):
+        return found
+    return _settled(start, *found, correspondences, camera, options)
+
+
+def _observed(correspondences: Correspondences, camera: Camera, solver: Solver
+              ) -> tuple[Observed, npt.NDArray[np.intp]] | Refusal:
+    """What was seen by the usable pairs, and which these are."""
     count = len(correspondences)
     if count < MINIMUM:
         return Refusal("solve", f"{count} correspondences: at least {MINIMUM} are needed")
@@ -89,23 +114,24 @@ def solve(correspondences: Correspondences, camera: Camera,
     if len(usable) < MINIMUM:
         return Refusal("solve", f"{len(usable)} of {count} correspondences are finite: "
                                 f"at least {MINIMUM} are needed")
-    seen = Observed(normalized[usable], scale[usable], correspondences.points3D[usable],
-                    correspondences.keypoints[usable])
-    start = _hypothesis(seen, correspondences.points2D[usable],
-                        correspondences.confidences[usable], camera, solver, options)
-    if start is None:
-        return Refusal("solve", f"no pose within {options.max_error:g} px of {MINIMUM} of the "
-                                f"{len(usable)} correspondences")
+    return Observed(normalized[usable], scale[usable], correspondences.points3D[usable],
+                    correspondences.keypoints[usable]), usable
+
+
+def _settled(start: Rigid, seen: Observed, usable: npt.NDArray[np.intp],
+             correspondences: Correspondences, camera: Camera, options: SolveOptions
+             ) -> Solution | Refusal:
+    """The refined pose, its inliers among all pairs, and how well they determine it."""
     fit = refine(start, seen, options.max_error, options.min_error)
     if fit is None:
         return Refusal("solve", f"the {len(usable)} correspondences do not determine a pose: "
                                 "too few agree, or they lie on one line")
-    return _solution(fit, seen, usable, correspondences, camera, solver, options)
+    return _solution(fit, seen, usable, correspondences, camera, options)
 
 
 def _solution(fit: Fit, seen: Observed, usable: npt.NDArray[np.intp],
-              correspondences: Correspondences, camera: Camera, solver: Solver,
-              options: SolveOptions) -> Solution:
+              correspondences: Correspondences, camera: Camera, options: SolveOptions
+              ) -> Solution:
     """After a second look. Chance is judged by the first look alone: the second finds agreement
     because it looks for it."""
     chance = log_false_alarms(fit.map_from_camera, seen, fit.inliers,
@@ -118,7 +144,7 @@ def _solution(fit: Fit, seen: Observed, usable: npt.NDArray[np.intp],
     inliers = np.zeros(len(correspondences), bool)
     inliers[usable] = fit.inliers
     return Solution(fit.map_from_camera, calibrated(fit, options.calibration), inliers, points3D,
-                    fit.residual, camera, solver, chance)
+                    fit.residual, camera, choose_solver(options.solver), chance)
 
 
 def choose_solver(wanted: Literal["auto", "pycolmap", "opencv"]) -> Solver:

@@ -21,7 +21,7 @@ def bench(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the results.")] =
         Path("bench"),
     representations: Annotated[str, typer.Option(
-        help="Comma-separated: landmarks (uncompressed), neumap; each also with :sift or "
+        help="Comma-separated: landmarks (uncompressed), neumap, hybrid; each also with :sift or "
              ":learned.")] = "landmarks,neumap",
     budgets: Annotated[str, typer.Option(
         help="Comma-separated sizes of compressed maps: a share of the classical map's bytes "

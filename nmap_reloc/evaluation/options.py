@@ -12,7 +12,8 @@ from nmap_reloc.errors import NmapError
 
 _UNITS = {"": 1, "b": 1, "kb": 1000, "mb": 1000 ** 2, "gb": 1000 ** 3, "kib": 1024,
           "mib": 1024 ** 2, "gib": 1024 ** 3}
-REPRESENTATIONS = {"landmarks": ("sift", "learned"), "neumap": ("learned",)}
+REPRESENTATIONS = {"landmarks": ("sift", "learned"), "neumap": ("learned",),
+                   "hybrid": ("learned",)}
 FEATURES = ("sift", "learned")
 UNCOMPRESSED = "landmarks"
 

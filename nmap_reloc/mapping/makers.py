@@ -17,6 +17,7 @@ COMPRESSION = 100  # without a budget: so many times smaller than all observatio
 LEAST_BUDGET = 16_000  # bytes, without a budget
 # Imported only when asked for: most need torch, seconds to import.
 ROOMS = {
+    "hybrid": "nmap_reloc.mapping.hybrid_tiles",
     "landmarks": "nmap_reloc.mapping.landmark_tiles",
     "neumap": "nmap_reloc.mapping.neumap_tiles",
 }

@@ -6,8 +6,8 @@ import numpy as np
 
 from nmap_reloc.camera import pinhole_params
 from nmap_reloc.engines.export import open_network
-from nmap_reloc.errors import NmapError
 from nmap_reloc.localizer import LocalizerOptions
+from nmap_reloc.mapping.budget import most_within
 from nmap_reloc.mapping.landmarks import Landmarks
 from nmap_reloc.mapping.makers import Measure, Order
 from nmap_reloc.mapping.partition import Piece, cut, ground_axes, partition
@@ -28,7 +28,6 @@ from nmap_reloc.types import Floats, Ints
 FEWEST_CODES = 32  # a map with fewer can't be localized against
 RETRIEVAL_SHARE = 0.06  # of the budget, where the site has more voxels than are decoded at once
 SEEN = 3  # codes of a voxel that a view must see to have seen the voxel
-CLOSE = 0.985  # of the budget used is near enough
 PIXELS = 0.4  # a step of a stored position, seen from the median distance
 
 
@@ -53,27 +52,9 @@ class NeumapMaker:
 
         NmapError names the smallest budget that can be met.
         """
-        low, high = FEWEST_CODES, len(self._ranked)
-        best = self.pieces(min(low, high))
-        least = measure(best)
-        if least > self._budget:
-            raise NmapError(f"--budget {self._budget} bytes: can't be met; the smallest map of "
-                            f"this scene takes {least} bytes; give at least that")
-        at_low, at_high = least, 0  # sizes at low, which fits, and at high, 0 while not known
-        count = min(self._estimate, high)
-        while high - low > max(1, low // 200):
-            pieces = self.pieces(count)
-            size = measure(pieces)
-            if size <= self._budget:
-                best, low, at_low = pieces, count, size
-                if size >= CLOSE * self._budget or count == len(self._ranked):
-                    break
-            else:
-                high, at_high = count, size
-            # Sizes grow almost linearly: aim just below the budget, or half-way where unsure.
-            share = (0.995 * self._budget - at_low) / (at_high - at_low) if at_high else 1.0
-            count = low + max(1, min(int((high - low) * share), high - low - bool(at_high)))
-        return best if not self._polish else self._polished(low, measure) or best
+        best, count = most_within(self._budget, measure, self.pieces, FEWEST_CODES,
+                                  len(self._ranked), self._estimate)
+        return best if not self._polish else self._polished(count, measure) or best
 
     def pieces(self, count: int) -> list[Piece]:
         """Tiles of the best `count` landmarks."""
@@ -106,11 +87,12 @@ class NeumapMaker:
         for part in parts:
             mine = cut(coded, part)
             bits = BITS if coded.factors is None else ADAPTED_BITS
-            tile = to_tile(mine, part.id, bits, self._position_bits(coded.side))
+            tile = to_tile(mine, part.id, bits, position_bits(coded.side, self._resolution))
             if many:
                 share = self._budget * RETRIEVAL_SHARE * len(mine.codes) / len(coded.codes)
                 tile.arrays.update(RetrievalIndex.encode(
-                    *self._views(mine), len(mine.cells), max(256, int(share))))
+                    *views_of(self._landmarks, mine.cells, mine.side), len(mine.cells),
+                    max(256, int(share))))
             # Strays would blow up the box by which a robot chooses its tiles.
             pieces.append(Piece(tile, mine.positions[part.own[mine.voxels]], part.neighbours))
         return pieces
@@ -119,30 +101,33 @@ class NeumapMaker:
         """Of a voxel, where other tiles have settled it."""
         return None if self._like is None else float(self._like.meta["side"])
 
-    def _position_bits(self, side: float) -> int:
-        """Per axis, so that a step within a voxel of this side is the resolution."""
-        return int(np.clip(np.ceil(np.log2(side / self._resolution)), 6, 14))
-
-    def _views(self, coded: CodedVoxels) -> tuple[Floats, list[Ints]]:
-        """Global descriptors and seen voxels of the views that see this tile."""
-        cells = {tuple(cell): i for i, cell in enumerate(coded.cells.tolist())}
-        of_landmark = np.array([cells.get(tuple(c), -1) for c in np.floor(
-            self._landmarks.positions / coded.side).astype(int).tolist()])
-        descriptors, lists = [], []
-        for view in self._landmarks.views:
-            voxels = of_landmark[view.landmarks[view.landmarks >= 0]]
-            counts = np.bincount(voxels[voxels >= 0], minlength=len(coded.cells))
-            seen = np.flatnonzero(counts >= SEEN).astype(np.int32)
-            if len(seen):
-                descriptors.append(view.global_descriptor)
-                lists.append(seen)
-        if not descriptors:
-            return np.zeros((0, 0), np.float32), []
-        return np.stack(descriptors), lists
-
 
 def open_maker(order: Order) -> NeumapMaker:
     return NeumapMaker(order)
+
+
+def views_of(landmarks: Landmarks, cells: Ints, side: float) -> tuple[Floats, list[Ints]]:
+    """Global descriptors of the views that see a tile, and which of its voxels (cells [V x 3] of
+    this side) each sees."""
+    number = {tuple(cell): i for i, cell in enumerate(cells.tolist())}
+    of_landmark = np.array([number.get(tuple(c), -1) for c in np.floor(
+        landmarks.positions / side).astype(int).tolist()])
+    descriptors, lists = [], []
+    for view in landmarks.views:
+        voxels = of_landmark[view.landmarks[view.landmarks >= 0]]
+        counts = np.bincount(voxels[voxels >= 0], minlength=len(cells))
+        seen = np.flatnonzero(counts >= SEEN).astype(np.int32)
+        if len(seen):
+            descriptors.append(view.global_descriptor)
+            lists.append(seen)
+    if not descriptors:
+        return np.zeros((0, 0), np.float32), []
+    return np.stack(descriptors), lists
+
+
+def position_bits(side: float, resolution: float) -> int:
+    """Per axis, so that a step within a voxel of this side is the resolution."""
+    return int(np.clip(np.ceil(np.log2(side / resolution)), 6, 14))
 
 
 def resolution(landmarks: Landmarks) -> float:

@@ -57,14 +57,14 @@ def unpack_bits(packed: Bytes, bits: int, count: int) -> npt.NDArray[np.uint16]:
 
 def quantize(array: npt.ArrayLike, bits: int, axis: int | None = None, packed: bool = True
              ) -> tuple[Bytes, Quantization]:
-    """Finite array -> (values, how to undo it), 2 <= bits <= 8; error at most half a step.
+    """Finite array -> (values, how to undo it), 1 <= bits <= 8; error at most half a step.
 
     axis: one range per index along this axis (-1: per column of an [N x C] array); None: one.
     The values have the array's shape where each has a byte of its own, else one dimension.
     ValueError: NaN or infinite input, or bits out of range.
     """
     original = np.asarray(array, np.float32)
-    if not 2 <= bits <= 8 or not np.isfinite(original).all():
+    if not 1 <= bits <= 8 or not np.isfinite(original).all():
         raise ValueError(f"quantize: {bits} bits of an array that must be finite")
     if axis is not None:
         axis %= original.ndim
@@ -123,7 +123,7 @@ def get(arrays: Mapping[str, npt.NDArray[Any]], meta: Mapping[str, Json], name: 
         bits, axis, packed, *shape = meta[name]
         numbers = [bits, packed, *shape, *([] if axis is None else [axis])]
         if not all(type(number) is int and number >= 0 for number in numbers) \
-                or not 2 <= bits <= 8 or (axis is not None and axis >= len(shape)):
+                or not 1 <= bits <= 8 or (axis is not None and axis >= len(shape)):
             raise ValueError(f"description {meta[name]}")
         ranges = np.asarray(arrays[f"{name}/range"], np.float32)
         how = Quantization(bits, tuple(shape), axis, ranges, bool(packed))

@@ -10,7 +10,8 @@ from nmap_reloc.errors import NmapError
 from nmap_reloc.representations.base import Decoder
 from nmap_reloc.weights import find
 
-NAMES = ("neumap", "landmarks")
+NAMES = ("neumap", "hybrid", "landmarks")
+BORROWED = {"hybrid": "neumap"}  # a representation that has the network of another
 UNCOMPRESSED = "landmarks"  # the only one without a network
 
 
@@ -24,7 +25,8 @@ def network_name(representation: str, features: str) -> str | None:
                         f"{', '.join(NAMES)}")
     if representation == UNCOMPRESSED:
         return None
-    return representation if features == "learned" else f"{representation}-{features}"
+    name = BORROWED.get(representation, representation)
+    return name if features == "learned" else f"{name}-{features}"
 
 
 def available(features: str, weights: Path | None = None) -> list[str]:

@@ -31,7 +31,8 @@ class Loaded(Protocol):
 class Decoder(Protocol):
     """content_hash: of its network, "" where it has none; maps carry it.
 
-    What load returns is what decode of the same decoder takes: its type is the decoder's own.
+    What load returns is what decode of the same decoder takes: its type is the decoder's own. A
+    decoder may have a `confirm` (as hybrid's) that looks again once there is a pose, or none.
     """
 
     name: str

@@ -24,7 +24,7 @@ ADAPTED_BITS = 6  # where a scene was adapted: what the gradient found must surv
 POSITION_BITS = 10  # per axis, where the caller does not choose
 # Where a normal distribution is cut, in deviations, for the least error of evenly spaced levels
 # (Max 1960, table II).
-CUT = {2: 1.494, 3: 2.051, 4: 2.513, 5: 2.916, 6: 3.263, 7: 3.57, 8: 3.85}
+CUT = {1: 0.798, 2: 1.494, 3: 2.051, 4: 2.513, 5: 2.916, 6: 3.263, 7: 3.57, 8: 3.85}
 MOST_CODES = 1 << 22
 
 
