@@ -26,8 +26,8 @@ EVALUATION = ["matplotlib>=3.8", "pillow>=10"]
 SIMULATION = ["trimesh>=4", "embreex>=2.17", "rosbags>=0.10"]
 STANDALONE = ["cyclonedds>=11", "rosbags>=0.10", "pyyaml>=6"]
 JETSON = ["pycuda>=2022.1"]  # TensorRT itself comes with JetPack
-TEST = ["pytest>=8", "ruff>=0.9", "mypy>=1.14", "scipy>=1.11", "types-setuptools",
-        "types-PyYAML"]
+TEST = ["pytest>=8", "ruff>=0.9", "mypy>=1.14", "scipy>=1.11", "osqp>=1.0",
+        "types-setuptools", "types-PyYAML"]
 OFFLINE = TRAIN + MAPPING + EVALUATION + SIMULATION + STANDALONE
 
 

@@ -47,6 +47,7 @@ class Localizer:
         self.unit = manifest.unit
         self.extractor, self.decoder = extractor, decoder
         self._confirm = getattr(decoder, "confirm", None)  # some look twice
+        self._solve = getattr(decoder, "solve", solve)  # pose.solve, unless it has its own way
         self.active = self.load(tiles)
 
     @staticmethod
@@ -109,7 +110,7 @@ class Localizer:
         with watch("decode"):
             correspondences = self.decoder.decode(features, active.loaded, voxels)
         with watch("solve"):
-            solution = solve(correspondences, camera, options.solve)
+            solution = self._solve(correspondences, camera, options.solve)
         if self._confirm is not None:
             with watch("confirm"):
                 solution, correspondences = self._confirm(

@@ -69,6 +69,16 @@ def feature_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def squeezer_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small squeezer network for SIFT that was trained for some seconds."""
+    pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    from small_networks import write_squeezer
+
+    return write_squeezer(tmp_path_factory.mktemp("squeezer"))
+
+
+@pytest.fixture(scope="session")
 def neumap_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a small neumap network for SIFT that was trained for some seconds."""
     pytest.importorskip("torch")

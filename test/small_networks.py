@@ -13,6 +13,8 @@ from nmap_reloc.engines.export import export, save_network
 from nmap_reloc.features.network import FeatureNetwork
 from nmap_reloc.representations.neumap.network import NeumapNetwork, NeumapShape
 from nmap_reloc.representations.neumap.train import NeumapTraining, TrainingScene, train
+from nmap_reloc.representations.squeezer import train as squeezer
+from nmap_reloc.representations.squeezer.network import SqueezerNetwork, SqueezerShape
 
 
 def textured(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -56,6 +58,20 @@ def _calibrate(network: FeatureNetwork) -> None:
     last = network.score[-2]
     last.weight.mul_(scale)
     last.bias.mul_(scale).sub_(scale * nothing + 7)
+
+
+def write_squeezer(folder: Path, steps: int = 20) -> Path:
+    """squeezer-sift.safetensors and its ONNX file; descriptors of 128 numbers."""
+    torch.manual_seed(0)
+    network = SqueezerNetwork(SqueezerShape(descriptor=128, width=16, heads=2, neighbours=4,
+                                            code=32))
+    scenes = [squeezer.TrainingScene(world(seed, dimensions=128)) for seed in (5, 6)]
+    squeezer.train(network, scenes, squeezer.SqueezerTraining(
+        steps=steps, points=200, keypoints=200, queries=2, hypotheses=6),
+        folder / "train.log")
+    save_network(network, asdict(network.shape), folder / "squeezer-sift.safetensors")
+    export("squeezer-sift-restore", folder)
+    return folder
 
 
 def write_neumap(folder: Path, steps: int = 60) -> Path:

@@ -21,8 +21,8 @@ def bench(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the results.")] =
         Path("bench"),
     representations: Annotated[str, typer.Option(
-        help="Comma-separated: landmarks (uncompressed), neumap, hybrid; each also with :sift or "
-             ":learned.")] = "landmarks,neumap",
+        help="Comma-separated: landmarks (uncompressed), neumap, squeezer, hybrid; each also "
+             "with :sift or :learned.")] = "landmarks,neumap",
     budgets: Annotated[str, typer.Option(
         help="Comma-separated sizes of compressed maps: a share of the classical map's bytes "
              "(0.25%) or bytes (40KB); SCENE=40KB for one scene only.")] = "1%,0.25%,0.1%",
@@ -46,6 +46,12 @@ def bench(
     )] = False,
     foreign: Annotated[int, typer.Option(
         min=0, help="Queries of each other scene that are asked, too: all must be refused.")] = 0,
+    selection: Annotated[str | None, typer.Option(
+        help="Further rows of squeezer, ways to choose its points, comma-separated: learned, "
+             "spatial, topk, kcp, kc, random.")] = None,
+    points: Annotated[str, typer.Option(
+        help="Share of the points that --selection keeps; 1.5%:100 for at least 100 in a "
+             "cluster.")] = "1.5%",
 ) -> None:
     """Measure every representation on scenes: size, accuracy and time.
 
@@ -59,6 +65,7 @@ def bench(
         parse_decoders,
         parse_kinds,
         parse_reference_bytes,
+        parse_selections,
     )
     from nmap_reloc.evaluation.results import Results
     from nmap_reloc.evaluation.speed import machine
@@ -66,7 +73,8 @@ def bench(
 
     order = Order(parse_kinds(representations), parse_budgets(budgets),
                   parse_reference_bytes(reference_bytes or ()), parse_decoders(decoder or ()),
-                  speed_images, foreign)
+                  speed_images, foreign,
+                  parse_selections(selection, points) if selection else ())
     results = Results(output, machine())
     rows = measure(open_scenes(scenes), order, Workshop(work, keypoints, backend), results.save)
     print_rows(rows)

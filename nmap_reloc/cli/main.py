@@ -24,6 +24,7 @@ COMMANDS = {
     ("map", "attention"): ("map_attention:attention", "Show what the codes of a map look at."),
     ("train", "features"): ("train_features:train_features", "Train the feature extractor."),
     ("train", "neumap"): ("train_neumap:train_neumap", "Train the scene-agnostic decoder."),
+    ("train", "squeezer"): ("train_squeezer:train_squeezer", "Train what selects points."),
     ("engines", "build"): ("engines:build", "Build the TensorRT plans of this device."),
     ("engines", "export"): ("engines:export", "Make a folder's ONNX files from its weights."),
     ("engines", "quantize"): ("engines:quantize", "Make the feature network in 8 bits for CPUs."),

@@ -77,7 +77,7 @@ def _timed(engine: Engine, inputs: Arrays) -> tuple[Answers, float]:
 
 
 def _agree(graph: str, a: Answers, b: Answers) -> tuple[float, str]:
-    if graph in ("neumap-unfold", "neumap-meet"):
+    if graph in ("neumap-unfold", "neumap-meet", "squeezer-restore"):
         near = [np.abs(a[name] - b[name]) <= 0.02 * (1 + np.abs(b[name])) for name in b
                 if name != "chosen"]
         return float(np.mean(np.concatenate([n.ravel() for n in near]))), "2 %"

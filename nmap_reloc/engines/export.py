@@ -29,6 +29,7 @@ from nmap_reloc.weights import find
 FAMILIES = {
     "features": "nmap_reloc.features.graphs",
     "neumap": "nmap_reloc.representations.neumap.graphs",
+    "squeezer": "nmap_reloc.representations.squeezer.graphs",
 }
 
 

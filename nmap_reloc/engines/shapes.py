@@ -35,6 +35,8 @@ RANGES: dict[str, dict[str, Range]] = {
     "neumap-meet": {"keypoints": KEYPOINTS, "codes": Range(16, 8192, 1 << 18)},
     # the hopeful keypoints, and again all codes that are loaded
     "neumap-decode": {"keypoints": KEYPOINTS, "codes": Range(1, 8192, 1 << 20)},
+    # all points of a tile that is loaded
+    "squeezer-restore": {"codes": Range(1, 8192, 1 << 20)},
 }
 AXES: dict[str, dict[str, dict[int, str]]] = {
     "features": {"image": {2: "height", 3: "width"}, "slots": {0: "keypoints"}},
@@ -44,6 +46,7 @@ AXES: dict[str, dict[str, dict[int, str]]] = {
                       "chosen": {0: "keypoints"}, "keys": {1: "codes"}, "values": {1: "codes"},
                       "marks": {0: "codes"}, "positions": {0: "codes"}, "voxels": {0: "codes"},
                       "side": {}},
+    "squeezer-restore": {"codes": {0: "codes"}, "precision": {}},
 }
 Shape = tuple[int, ...]
 Profile = dict[str, tuple[Shape, Shape, Shape]]  # input -> least, usual, most

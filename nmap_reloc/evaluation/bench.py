@@ -17,6 +17,7 @@ from nmap_reloc.evaluation.options import UNCOMPRESSED, Budget, Kind
 from nmap_reloc.evaluation.rows import Row
 from nmap_reloc.evaluation.speed import compare
 from nmap_reloc.mapping.landmarks import Landmarks
+from nmap_reloc.mapping.selection import Selection
 from nmap_reloc.mapping.sources import PosedImage, Source
 
 REFERENCE = ("sift", 2048)  # features and keypoints of the classical map that sizes refer to
@@ -45,7 +46,7 @@ class Order:
 
     decoders: weights for an additional row per budget, by scene (None: for every scene).
     speed_images: how many queries are timed against SIFT (0: none). foreign: how many queries of
-    each other scene are asked as well.
+    each other scene are asked as well. selections: further rows of squeezer maps.
     """
 
     kinds: tuple[Kind, ...]
@@ -54,6 +55,7 @@ class Order:
     decoders: Mapping[str | None, Path] = field(default_factory=dict)
     speed_images: int = 20
     foreign: int = 0
+    selections: tuple[Selection, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,9 @@ def jobs(scene: str, order: Order) -> Iterator[Job]:
         for budget in order.budgets:
             if budget.scene in (None, scene):
                 yield from (Job(kind, budget, decoder) for decoder in decoders)
+        if kind.representation == "squeezer":
+            yield from (Job(replace(kind, selection=selection), None, decoder)
+                        for selection in order.selections for decoder in decoders)
 
 
 def queries_of(source: Source) -> tuple[PosedImage, ...]:
@@ -108,7 +113,8 @@ def queries_of(source: Source) -> tuple[PosedImage, ...]:
 def _measure(scene: str, source: Source, others: Mapping[str, Sequence[PosedImage]], job: Job,
              reference: int, order: Order, workshop: Makes) -> Row:
     budget = None if job.budget is None else job.budget.bytes(reference)
-    row = Row(scene, job.kind, job.budget.label if job.budget else "", budget,
+    selected = job.kind.selection.label if job.kind.selection else ""
+    row = Row(scene, job.kind, job.budget.label if job.budget else selected, budget,
               job.decoder.stem if job.decoder else "", reference)
     try:
         queries = queries_of(source)

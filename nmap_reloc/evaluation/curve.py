@@ -110,6 +110,8 @@ def _grouped(rows: Rows) -> list[tuple[tuple[str, str, str], list[Mapping[str, A
     """((name, colour, mark), rows by size) for every kind of map."""
     kinds: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
     for row in rows:
+        if row.get("selection"):  # compared at equal points, not at a budget
+            continue
         key = (row["representation"], row["features"], row["decoder"])
         kinds.setdefault(key, []).append(row)
     others = [name for name in dict.fromkeys(key[0] for key in kinds) if name not in COLOURS]

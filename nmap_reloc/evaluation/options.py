@@ -9,11 +9,12 @@ from pathlib import Path
 
 from nmap_reloc import text
 from nmap_reloc.errors import NmapError
+from nmap_reloc.mapping.selection import Selection
 
 _UNITS = {"": 1, "b": 1, "kb": 1000, "mb": 1000 ** 2, "gb": 1000 ** 3, "kib": 1024,
           "mib": 1024 ** 2, "gib": 1024 ** 3}
 REPRESENTATIONS = {"landmarks": ("sift", "learned"), "neumap": ("learned",),
-                   "hybrid": ("learned",)}
+                   "squeezer": ("learned",), "hybrid": ("learned",)}
 FEATURES = ("sift", "learned")
 UNCOMPRESSED = "landmarks"
 
@@ -38,10 +39,12 @@ class Budget:
 
 @dataclass(frozen=True)
 class Kind:
-    """A way to make a map: representation ("landmarks" is uncompressed) and its features."""
+    """A way to make a map: representation ("landmarks" is uncompressed) and its features.
+    selection: of a squeezer map whose size is not a budget's."""
 
     representation: str
     features: str
+    selection: Selection | None = None
 
 
 def parse_size(words: str) -> int:
@@ -71,6 +74,21 @@ def parse_kinds(words: str) -> tuple[Kind, ...]:
         chosen = (features,) if features else REPRESENTATIONS[representation]
         kinds += [Kind(representation, name) for name in chosen]
     return tuple(dict.fromkeys(kinds))
+
+
+def parse_selections(ways: str, points: str) -> tuple[Selection, ...]:
+    """``random,kc`` and ``1.5%`` or ``1.5%:100`` (at least so many in a cluster) -> each way with
+    each number of points. NmapError otherwise."""
+    made = []
+    for word in _items(points):
+        share, _, least = word.partition(":")
+        try:
+            fraction, at_least = float(share.removesuffix("%")) / 100, int(least or 0)
+        except ValueError:
+            raise NmapError(f"--points {word}: not a share of the points; write it like 1.5% or "
+                            "1.5%:100") from None
+        made += [Selection(way, fraction, at_least) for way in _items(ways)]
+    return tuple(made)
 
 
 def parse_reference_bytes(words: Iterable[str]) -> dict[str, int]:

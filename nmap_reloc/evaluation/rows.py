@@ -92,6 +92,7 @@ def row_json(row: Row, rows: Sequence[Row]) -> dict[str, Any]:
     """One of bench.json's rows; rows: all of them, for the comparison with uncompressed."""
     result: dict[str, Any] = {
         "scene": row.scene, "representation": row.kind.representation,
+        "selection": row.kind.selection.label if row.kind.selection else None,
         "features": row.kind.features, "budget": row.budget, "budget_bytes": row.budget_bytes,
         "decoder": row.decoder, "reference_bytes": row.reference_bytes,
         "build_seconds": row.build_seconds, "problem": row.problem or None}

@@ -11,6 +11,7 @@ from nmap_reloc.features import open_extractor
 from nmap_reloc.localizer import Localizer, LocalizerOptions
 from nmap_reloc.mapping.build import BuildOptions, build_site
 from nmap_reloc.mapping.landmarks import Landmarks
+from nmap_reloc.mapping.selection import Selection
 from nmap_reloc.mapping.sources import Source
 from nmap_reloc.mapping.triangulate import build_landmarks
 from nmap_reloc.maps.store import Site
@@ -33,10 +34,12 @@ class Workshop:
              decoder: Path | None) -> Path:
         """Build the map; replaces one of an earlier run. Returns its folder."""
         name = "-".join(str(part) for part in (
-            kind.representation, kind.features, budget or "all", decoder.stem if decoder else "")
-            if part)
+            kind.representation, kind.features, budget or "all",
+            kind.selection.label.replace(" ", "") if kind.selection else "",
+            decoder.stem if decoder else "") if part)
         site = self.work / scene / "sites" / name
-        build_site(landmarks, site, kind.representation, budget, BuildOptions(weights=decoder))
+        build_site(landmarks, site, kind.representation, budget, BuildOptions(
+            weights=decoder, selection=kind.selection or Selection()))
         return site
 
     def open(self, site: Path, decoder: Path | None) -> Localizes:

@@ -11,6 +11,7 @@ from typing import Protocol
 from nmap_reloc.errors import NmapError
 from nmap_reloc.mapping.landmarks import Landmarks
 from nmap_reloc.mapping.partition import TILE, Piece
+from nmap_reloc.mapping.selection import Selection
 from nmap_reloc.maps.tile import Tile
 
 COMPRESSION = 100  # without a budget: so many times smaller than all observations
@@ -20,6 +21,7 @@ ROOMS = {
     "hybrid": "nmap_reloc.mapping.hybrid_tiles",
     "landmarks": "nmap_reloc.mapping.landmark_tiles",
     "neumap": "nmap_reloc.mapping.neumap_tiles",
+    "squeezer": "nmap_reloc.mapping.squeezer_tiles",
 }
 
 Measure = Callable[[Sequence[Piece]], int]  # bytes of the whole site with these tiles
@@ -39,6 +41,7 @@ class Order:
     tile: float | None = None
     polish: int = 0
     like: Tile | None = None
+    selection: Selection = Selection()
 
     def wanted(self) -> int:
         """The budget, bytes; where there is none a hundredth of all observations."""

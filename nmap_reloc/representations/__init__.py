@@ -10,7 +10,7 @@ from nmap_reloc.errors import NmapError
 from nmap_reloc.representations.base import Decoder
 from nmap_reloc.weights import find
 
-NAMES = ("neumap", "hybrid", "landmarks")
+NAMES = ("neumap", "squeezer", "hybrid", "landmarks")
 BORROWED = {"hybrid": "neumap"}  # a representation that has the network of another
 UNCOMPRESSED = "landmarks"  # the only one without a network
 

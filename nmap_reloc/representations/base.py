@@ -32,7 +32,8 @@ class Decoder(Protocol):
     """content_hash: of its network, "" where it has none; maps carry it.
 
     What load returns is what decode of the same decoder takes: its type is the decoder's own. A
-    decoder may have a `confirm` (as hybrid's) that looks again once there is a pose, or none.
+    decoder may have a `solve` with the signature of pose.solve, which then gives the pose, and a
+    `confirm` (as hybrid's) that looks again once there is a pose, or none.
     """
 
     name: str

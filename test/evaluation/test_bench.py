@@ -20,6 +20,7 @@ from nmap_reloc.evaluation.results import Results
 from nmap_reloc.evaluation.rows import against_uncompressed, row_json
 from nmap_reloc.evaluation.speed import compare, machine
 from nmap_reloc.mapping.landmarks import Landmarks, View
+from nmap_reloc.mapping.selection import Selection
 from nmap_reloc.mapping.sources.base import Source
 
 COUNT = 6
@@ -74,6 +75,16 @@ def test_rows_of_a_scene_in_order(tmp_path: Path) -> None:
             for job in jobs("kitchen", plan)] == [
         ("landmarks", None, None), ("neumap", "1 %", None), ("neumap", "1 %", weights),
         ("neumap", "3 KB", None), ("neumap", "3 KB", weights)]
+
+
+def test_selections_are_further_rows_of_squeezer() -> None:
+    ways = (Selection("kc", 0.015), Selection("learned", 0.015))
+    plan = Order((Kind("neumap", "learned"), Kind("squeezer", "learned")), parse_budgets("1%"),
+                 selections=ways)
+    assert [(job.kind.representation, job.budget and job.budget.label, job.kind.selection)
+            for job in jobs("kitchen", plan)] == [
+        ("neumap", "1 %", None), ("squeezer", "1 %", None), ("squeezer", None, ways[0]),
+        ("squeezer", None, ways[1])]
 
 
 def test_bench_measures_and_leaves_its_files(tmp_path: Path) -> None:

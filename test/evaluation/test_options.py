@@ -54,3 +54,14 @@ def test_reference_bytes_and_decoders(tmp_path: Path) -> None:
         {"fox": weights, None: weights}
     with pytest.raises(NmapError, match="no such folder"):
         options.parse_decoders(["fox=missing"])
+
+
+def test_selections_are_ways_times_points() -> None:
+    made = options.parse_selections("kc,learned", "1.5%,3%:100")
+    assert [(s.way, s.share, s.at_least) for s in made] == [
+        ("kc", 0.015, 0), ("learned", 0.015, 0), ("kc", 0.03, 100), ("learned", 0.03, 100)]
+    assert made[2].label == "3 % of points, at least 100, kc"
+    with pytest.raises(NmapError, match=r"--points many.*1\.5%"):
+        options.parse_selections("kc", "many")
+    with pytest.raises(NmapError, match=r"selection 'best'"):
+        options.parse_selections("best", "1%")

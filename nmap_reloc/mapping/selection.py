@@ -1,0 +1,34 @@
+"""Which landmarks a squeezer map keeps: its own choice, or one that it is compared with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nmap_reloc.errors import NmapError
+
+WAYS = ("learned", "spatial", "topk", "kcp", "kc", "random")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """way: of WAYS. share: of the landmarks, None: as many as the budget holds. at_least: so many
+    for every cluster that has them, where the share is less (the paper: 100). bits: of each number
+    of a code, None: by the budget."""
+
+    way: str = "learned"
+    share: float | None = None
+    at_least: int = 0
+    bits: int | None = None
+
+    @property
+    def label(self) -> str:
+        """``1.5 % of points, kc``."""
+        share = "" if self.share is None else f"{100 * self.share:g} % of points, "
+        least = f"at least {self.at_least}, " if self.at_least else ""
+        return f"{share}{least}{self.way}"
+
+    def __post_init__(self) -> None:
+        if self.way not in WAYS:
+            raise NmapError(f"selection {self.way!r}: unknown; choose one of {', '.join(WAYS)}")
+        if self.share is not None and not 0 < self.share <= 1:
+            raise NmapError(f"share of points {self.share:g}: not in 0..1; write it like 1.5%")
