@@ -65,12 +65,14 @@ class EngineOptions:
 
     @staticmethod
     def from_environment(threads: int = 0) -> EngineOptions:
-        """NMAP_ENGINE_PRECISION and NMAP_ENGINE_DEVICE. NmapError: not one of the choices."""
+        """NMAP_ENGINE_PRECISION, NMAP_ENGINE_DEVICE, NMAP_ENGINE_COMPILE (anything: yes).
+        NmapError: not one of the choices."""
         named = os.environ.get("NMAP_ENGINE_PRECISION", "")
         device = os.environ.get("NMAP_ENGINE_DEVICE", Device.AUTO.value)
         return EngineOptions(
             _choice("NMAP_ENGINE_PRECISION", named, Precision) if named else None,
-            _choice("NMAP_ENGINE_DEVICE", device, Device), threads)
+            _choice("NMAP_ENGINE_DEVICE", device, Device), threads,
+            bool(os.environ.get("NMAP_ENGINE_COMPILE")))
 
 
 class Engine(Protocol):
@@ -96,9 +98,10 @@ class Engine(Protocol):
         ...
 
     def __call__(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
-        """Runs once; the outputs by name. The arrays are the caller's own.
+        """Runs once; the outputs by name. The arrays are the caller's own; they may be read-only.
 
-        A read-only array that is given again need not be copied to the device again.
+        A read-only array that is given again need not be copied to the device again, nor one that
+        another engine of the same device gave: it is still there.
         RangeError, EngineError.
         """
         ...

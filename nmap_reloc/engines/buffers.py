@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import logging
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from nmap_reloc.engines.graphs import Graph
 
 log = logging.getLogger(__name__)
 _retained = threading.local()
@@ -44,6 +47,7 @@ class Tensor:
         self.name, self.dtype, self.is_input = name, np.dtype(dtype), is_input
         self.shape: tuple[int, ...] = ()
         self.sent: npt.NDArray[Any] | None = None  # the read-only array that lies on the device
+        self._given: weakref.ref[Any] | None = None  # the array that the last run gave
         self.bytes: Any = None  # of the host memory, those in use
         self.array: Any = None  # the same as numbers
         self.device: Any = None
@@ -62,10 +66,36 @@ class Tensor:
         self.bytes = self._host[:size]
         self.array = self.bytes.view(self.dtype).reshape(shape)
 
+    def give(self) -> npt.NDArray[Any]:
+        """A read-only copy of what came from the device, which still knows where it lies there."""
+        made: npt.NDArray[Any] = self.array.copy()
+        made.flags.writeable = False
+        self._given = weakref.ref(made)
+        _given[id(made)] = self
+        return made
+
+    def is_of(self, array: npt.NDArray[Any]) -> bool:
+        """Does the device still hold just this array here?"""
+        return self._given is not None and self._given() is array
+
+    def forget(self) -> None:
+        """The device's memory is written anew."""
+        self._given = None
+
     def free(self) -> None:
+        self.forget()
         if self.device is not None:
             self.device.free()
         self.device = self._host = self.bytes = self.array = self.sent = None
+
+
+_given: weakref.WeakValueDictionary[int, Tensor] = weakref.WeakValueDictionary()
+
+
+def on_device(array: npt.NDArray[Any]) -> Tensor | None:
+    """The output of an engine that this array is, while the device still holds it."""
+    tensor = _given.get(id(array))
+    return tensor if tensor is not None and tensor.is_of(array) else None
 
 
 class Holdings:
@@ -76,6 +106,7 @@ class Holdings:
         self.tensors: dict[str, Tensor] = {}
         self.plan: Any = None
         self.stream: Any = None
+        self.graph: Graph | None = None  # of the shapes at hand
         self.scratch: Any = None  # what TensorRT works in
         self.scratch_bytes = 0
 
@@ -88,10 +119,16 @@ class Holdings:
             self.scratch = self.cuda.mem_alloc(room)
             self.scratch_bytes = room
 
+    def drop_graph(self) -> None:
+        if self.graph is not None:
+            self.graph.free()
+        self.graph = None
+
     def release(self) -> None:
         """Gives it all back; a device that is lost keeps nobody from closing."""
         try:
             with active(self.context):
+                self.drop_graph()
                 self.plan = None
                 self._free_scratch()
                 for tensor in self.tensors.values():

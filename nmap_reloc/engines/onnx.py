@@ -33,8 +33,8 @@ class OnnxEngine:
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = options.threads
         settings.log_severity_level = 3
-        # Threads wait busily between the parts of a run, not between two runs.
-        settings.add_session_config_entry("session.force_spinning_stop", "1")
+        # Waiting threads sleep: a robot has other work for its processors.
+        settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
         providers = _providers(path, options)
         try:
             self._session: Any = onnxruntime.InferenceSession(

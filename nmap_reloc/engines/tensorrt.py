@@ -1,7 +1,7 @@
 """Networks by TensorRT 10 with pycuda: the only file that imports either.
 
-Written to the Python API of TensorRT 10.3 (JetPack 6.1) and pycuda 2022.1 or newer. No CUDA
-graphs: pycuda wraps no stream capture (none up to 2026.1), so every frame is enqueued anew.
+Written to the Python API of TensorRT 10.3 (JetPack 6.1) and pycuda 2022.1 or newer. CUDA graphs
+come from the driver itself (graphs.py): pycuda wraps no stream capture.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nmap_reloc.engines.base import Arrays, EngineError
-from nmap_reloc.engines.buffers import Holdings, Tensor, active, primary_context
+from nmap_reloc.engines.buffers import Holdings, Tensor, active, on_device, primary_context
 from nmap_reloc.engines.device import DeviceThread
+from nmap_reloc.engines.graphs import recorded
 from nmap_reloc.engines.shapes import Profile, check_range
 
 OLDEST, NEXT = (10, 3), (11, 0)
@@ -93,7 +94,7 @@ class TensorrtEngine:
         self._network, self._thread, self.reason = network, thread, reason
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._ranges: Profile = {}
-        self._bound = False
+        self._bound, self._plain_runs = False, 0
         thread.call(lambda: self._start(plan))
         self.dtypes: dict[str, npt.DTypeLike] = {
             t.name: t.dtype for t in self._held.tensors.values() if t.is_input}
@@ -155,22 +156,44 @@ class TensorrtEngine:
             self._bind(given)
         for name, array in given.items():
             tensor = tensors[name]
-            if tensor.sent is None or tensor.sent is not array:
+            if tensor.sent is not None and tensor.sent is array:
+                continue
+            source = on_device(array)
+            if source is not None:  # what another engine gave need not come from the host
+                cuda.memcpy_dtod_async(tensor.device, source.device, array.nbytes, stream)
+            else:
                 np.copyto(tensor.array, array)
                 cuda.memcpy_htod_async(tensor.device, tensor.bytes, stream)
-                tensor.sent = None if array.flags.writeable else array
-        if not self._held.plan[2].execute_async_v3(stream.handle):
-            raise self._failed("TensorRT could not run it; restart the program")
+            tensor.sent = None if array.flags.writeable else array
         made = [tensor for tensor in tensors.values() if not tensor.is_input]
+        for tensor in made:
+            tensor.forget()
+        self._enqueue()
         for tensor in made:
             cuda.memcpy_dtoh_async(tensor.bytes, tensor.device, stream)
         stream.synchronize()
-        return {tensor.name: tensor.array.copy() for tensor in made}
+        return {tensor.name: tensor.give() for tensor in made}
+
+    def _enqueue(self) -> None:
+        """By a graph from the second run of the same shapes on: in the first one TensorRT does
+        what it has put off until then, as its guide says, and that must not be recorded."""
+        held, stream = self._held, self._held.stream.handle
+
+        def plain() -> bool:
+            return bool(held.plan[2].execute_async_v3(stream))
+        self._plain_runs += 1
+        if self._plain_runs == 2:
+            held.graph = recorded(stream, plain, self._network)
+        if held.graph is not None:
+            held.graph.launch(stream)
+        elif not plain():
+            raise self._failed("TensorRT could not run it; restart the program")
 
     def _bind(self, given: dict[str, npt.NDArray[Any]]) -> None:
         """Shapes, memory and addresses: once, until a shape changes."""
         held, context = self._held, self._held.plan[2]
-        self._bound = False
+        self._bound, self._plain_runs = False, 0
+        held.drop_graph()
         for name, array in given.items():
             if not context.set_input_shape(name, array.shape):
                 raise self._failed(f"TensorRT refuses {name} of shape {array.shape}; build the "

@@ -15,7 +15,7 @@ from nmap_reloc.engines.shapes import RANGES
 
 DOUBLE = Path(__file__).parent / "fake_tensorrt"
 USUAL = {"height": 96, "width": 128, "keypoints": 64, "codes": 256}
-MODULES = ("tensorrt", "pycuda", "fake_gpu", "documented")
+MODULES = ("tensorrt", "pycuda", "fake_gpu", "fake_libcuda", "documented")
 
 
 def _forget() -> None:
@@ -35,7 +35,9 @@ def gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
     monkeypatch.syspath_prepend(str(DOUBLE))
     _forget()
     import fake_gpu
+    import fake_libcuda
 
+    monkeypatch.setattr("nmap_reloc.engines.graphs.library", lambda: fake_libcuda)
     yield fake_gpu.gpu
     _forget()
     device_thread().call(lambda: None)  # what it still had to give back is done before this

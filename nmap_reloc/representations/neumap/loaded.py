@@ -12,6 +12,7 @@ from nmap_reloc.types import Doubles, Floats, Ints
 
 Halves = npt.NDArray[np.float16]
 FEWEST_CODES = 16  # the network's candidates: fewer are filled up
+ROUND = 256  # codes asked for are filled up to a multiple: sizes that come again cost engines less
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class Voxels:
 class Asked:
     """What was last looked at: the same voxels are asked for in image after image.
 
-    rows [R]: of the codes of `wanted` voxels (None: of all), at least FEWEST_CODES; codes [R x C].
+    rows [R]: of the codes of `wanted` voxels (None: of all), filled up with copies;
+    codes [R x C]: zeros where it is a copy.
     """
 
     def __init__(self, active: Voxels, wanted: Ints | None) -> None:
@@ -63,7 +65,8 @@ class Asked:
             keep[wanted] = True
             rows = np.flatnonzero(keep[active.voxels])
         self.count = len(rows)
-        self.rows = np.resize(rows, max(FEWEST_CODES, len(rows))) if len(rows) else rows
+        step = ROUND if len(rows) > ROUND else FEWEST_CODES
+        self.rows = np.resize(rows, -(-len(rows) // step) * step) if len(rows) else rows
         self.codes = active.codes(self.rows)
         self.codes[self.count:] = 0  # copies must not rival originals: zeros are like nothing
         self.codes.flags.writeable = False

@@ -13,7 +13,8 @@ import numpy as np
 class Gpu:
     """State of the one device; `reset` before each test.
 
-    allocated, pinned: how often memory was taken. uploads: copies to the device, bytes each.
+    allocated, pinned: how often memory was taken. uploads: copies to the device, moves: copies on
+    it, bytes each. graphs: what was recorded, by handle; launches: how often one ran.
     """
 
     version: str = "10.3.0"
@@ -29,6 +30,9 @@ class Gpu:
     runs: int = 0
     builds: int = 0
     uploads: list[int] = field(default_factory=list)
+    moves: list[int] = field(default_factory=list)
+    graphs: dict[int, list[Callable[[], None]]] = field(default_factory=dict)
+    launches: int = 0
     exact: dict[str, set[str]] = field(default_factory=dict)  # network's input -> FP32 tensors
     calibrated: int = 0
     retained: int = 0  # contexts

@@ -180,6 +180,14 @@ def memcpy_htod_async(dest: Any, src: np.ndarray, stream: Stream | None = None) 
     gpu.streams[stream.handle].append(lambda: np.copyto(target, source))
 
 
+def memcpy_dtod_async(dest: Any, src: Any, size: int, stream: Stream | None = None) -> None:
+    _context("cuMemcpyDtoDAsync")
+    assert isinstance(stream, Stream)
+    target, source = (_device(pointer, size, "cuMemcpyDtoDAsync") for pointer in (dest, src))
+    gpu.moves.append(size)
+    gpu.streams[stream.handle].append(lambda: np.copyto(target, source))
+
+
 def memcpy_dtoh_async(dest: np.ndarray, src: Any, stream: Stream | None = None) -> None:
     _context("cuMemcpyDtoHAsync")
     assert isinstance(stream, Stream)

@@ -1,0 +1,69 @@
+"""Start-up and memory, in a process of its own that does nothing else: run by speed.py."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import tracemalloc
+from pathlib import Path
+
+STARTED = time.perf_counter()
+PAGE = os.sysconf("SC_PAGE_SIZE")
+WARM, STEADY = 10, 100
+
+
+def measured(site: Path, frames: Path) -> dict[str, object]:
+    """What the process prints. frames: .npz of images, cameras and poses (speed.py writes it)."""
+    done = subprocess.run([sys.executable, __file__, str(site), str(frames)], check=True,
+                          capture_output=True, text=True)
+    found: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def resident() -> int:
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * PAGE
+
+
+def main(site: Path, frames: Path) -> None:
+    import numpy as np
+
+    from nmap_reloc.geometry import Rigid
+    from nmap_reloc.localizer import Localizer
+    from nmap_reloc.types import Camera, PosePrior
+
+    imported = time.perf_counter()
+    localizer = Localizer.open(site, "onnx")
+    opened = time.perf_counter()
+    kept = np.load(frames)
+    images, model = kept["images"], json.loads(str(kept["camera"]))
+    camera = Camera(model["model"], model["width"], model["height"], tuple(model["params"]))
+    priors = [PosePrior(Rigid(r, t), kept["covariance"]) for r, t in
+              zip(kept["rotations"], kept["translations"], strict=True)]
+    started = time.perf_counter()
+    localizer.localize(images[0], camera, priors[0])
+    first = time.perf_counter() - started
+
+    def run(count: int) -> None:
+        for k in range(count):
+            localizer.localize(images[k % len(images)], camera, priors[k % len(images)])
+    run(WARM)
+    before = resident()
+    run(STEADY)
+    grown = resident() - before
+    tracemalloc.start()
+    run(WARM)
+    start = tracemalloc.get_traced_memory()[0]
+    run(WARM)
+    kept_bytes, peak = tracemalloc.get_traced_memory()
+    print(json.dumps({
+        "import_s": imported - STARTED, "open_s": opened - imported, "first_frame_s": first,
+        "resident_bytes": before, "resident_growth_bytes": grown, "frames": STEADY,
+        "python_growth_bytes_per_frame": (kept_bytes - start) / WARM,
+        "python_peak_bytes_in_a_frame": peak - start, "torch": "torch" in sys.modules}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
