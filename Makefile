@@ -1,4 +1,4 @@
-# make setup | test | lint | demo [SCENE=folder]. Nothing outside .venv is touched; no system packages are needed.
+# make setup | test | lint | demo [SCENE=folder] | bench [SCENE=folder]. Nothing outside .venv is touched; no system packages are needed.
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -6,7 +6,7 @@ STAMP := $(VENV)/.setup-$(shell cat setup.py constraints.txt Makefile | cksum | 
 REMEDY := error: $(PYTHON) has no ensurepip, so it cannot make a virtual environment; \
 	install it (Debian, Ubuntu: apt install python3-venv) or name another: make setup PYTHON=python3.11
 
-.PHONY: setup test lint demo clean
+.PHONY: setup test lint demo bench clean
 
 setup: $(STAMP)
 
@@ -35,6 +35,10 @@ test: lint
 
 demo: setup
 	$(BIN)/nmap-reloc demo $(SCENE)
+
+# Speed, memory and start-up; results in .cache/speed/results. Some minutes.
+bench: setup
+	$(BIN)/python benchmarks/speed.py $(if $(SCENE),--scene $(SCENE))
 
 clean:
 	rm -rf build install log *.egg-info .mypy_cache .ruff_cache .pytest_cache

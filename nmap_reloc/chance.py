@@ -48,10 +48,14 @@ def agreement(seen: Observed, in_camera: Array, radius: float) -> float:
     tried = np.linspace(0, count - 1, min(count, TRIED)).astype(int)
     depth = in_camera[tried, 2]
     plane = in_camera[tried, :2] / np.where(depth > 0, depth, np.nan)[:, None]
-    du, dv = (plane[:, None] - seen.normalized).transpose(2, 0, 1)  # [T x M]
-    a, b, c, d = seen.scale.reshape(-1, 4).T
+    # scale @ (plane - normalized), of all pairs by two products of matrices
+    points = np.concatenate([plane.T, np.ones((1, len(tried)))])  # [3 x T]
+    shift = (seen.scale @ seen.normalized[:, :, None]).transpose(1, 0, 2)  # [2 x M x 1]
+    rows = np.concatenate([seen.scale.transpose(1, 0, 2), -shift], 2)  # [2 x M x 3]
     with np.errstate(invalid="ignore"):
-        near = (a * du + b * dv) ** 2 + (c * du + d * dv) ** 2 < radius ** 2
+        x, y = rows[0] @ points, rows[1] @ points  # [M x T]
+        near = np.square(x, out=x) + np.square(y, out=y) < radius ** 2
+    near = near.T
     near[np.arange(len(tried)), tried] = False
     return float(near.sum() / max(near.size - len(tried), 1))
 

@@ -60,8 +60,9 @@ def residuals(pose: Rigid, seen: Observed) -> tuple[Array, Array]:
     plane = in_camera[:, :2] / np.where(front, depth, 1.0)[:, None]
     du, dv = (plane - seen.normalized).T
     scale = seen.scale
-    error = np.stack([scale[:, 0, 0] * du + scale[:, 0, 1] * dv,
-                      scale[:, 1, 0] * du + scale[:, 1, 1] * dv], axis=1)
+    error = np.empty((len(du), 2))
+    error[:, 0] = scale[:, 0, 0] * du + scale[:, 0, 1] * dv
+    error[:, 1] = scale[:, 1, 0] * du + scale[:, 1, 1] * dv
     error[~front] = np.inf
     return error, in_camera
 
@@ -73,11 +74,17 @@ def jacobian(scale: Array, in_camera: Array) -> Array:
     """
     inverse_depth = 1 / in_camera[:, 2]
     u, v = in_camera[:, 0] * inverse_depth, in_camera[:, 1] * inverse_depth
-    zero = np.zeros_like(u)
-    du = np.stack([-inverse_depth, zero, u * inverse_depth, u * v, -1 - u * u, v])
-    dv = np.stack([zero, -inverse_depth, v * inverse_depth, 1 + v * v, -u * v, -u])
-    return np.concatenate([scale[:, 0, 0] * du + scale[:, 0, 1] * dv,
-                           scale[:, 1, 0] * du + scale[:, 1, 1] * dv], axis=1)
+    plane = np.zeros((2, 6, len(u)))  # d (u, v)
+    uv = u * v
+    plane[0, 0] = plane[1, 1] = -inverse_depth
+    plane[:, 2] = u * inverse_depth, v * inverse_depth
+    plane[0, 3:] = uv, -1 - u * u, v
+    plane[1, 3:] = 1 + v * v, -uv, -u
+    made = np.empty((6, 2, len(u)))
+    for axis in (0, 1):
+        np.multiply(scale[:, axis, 0], plane[0], out=made[:, axis])
+        made[:, axis] += scale[:, axis, 1] * plane[1]
+    return made.reshape(6, -1)
 
 
 def refine(start: Rigid, seen: Observed, max_error: float, min_error: float) -> Fit | None:

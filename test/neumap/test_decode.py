@@ -16,7 +16,7 @@ from nmap_reloc.errors import NmapError
 from nmap_reloc.mapping.landmarks import Landmarks
 from nmap_reloc.mapping.partition import cut, partition
 from nmap_reloc.maps.tile import Tile
-from nmap_reloc.representations.neumap.decode import NeumapDecoder
+from nmap_reloc.representations.neumap.decode import FEWEST_HOPEFUL, NeumapDecoder
 from nmap_reloc.representations.neumap.encode import encode, into_voxels
 from nmap_reloc.representations.neumap.layout import CodedVoxels, to_tile
 from nmap_reloc.representations.neumap.network import NeumapNetwork
@@ -122,6 +122,7 @@ def test_keypoints_like_no_code_are_dropped(decoder: NeumapDecoder, tiles: list[
     similar = decoder._met(noise, active.codes())[1][:, 0]
     hopeless = float(np.median(similar))
     monkeypatch.setattr("nmap_reloc.representations.neumap.decode.HOPELESS", hopeless)
+    monkeypatch.setattr("nmap_reloc.representations.neumap.decode.HOPEFUL", 1.0)
     known = decoder.decode(query, active)
     mixed = Features(np.tile(query.keypoints, (2, 1)), np.tile(query.scores, 2),
                      np.concatenate([query.descriptors, noise]), query.global_descriptor,
@@ -131,6 +132,17 @@ def test_keypoints_like_no_code_are_dropped(decoder: NeumapDecoder, tiles: list[
     np.testing.assert_array_equal(found.keypoints[old], known.keypoints)
     np.testing.assert_allclose(found.points3D[old], known.points3D, atol=1e-4)
     assert (similar[found.keypoints[~old] - len(query)] >= hopeless).all()
+
+
+def test_of_many_keypoints_the_most_alike_go_on(decoder: NeumapDecoder, tiles: list[Tile],
+                                                query: Features, monkeypatch: pytest.MonkeyPatch
+                                                ) -> None:
+    active = decoder.load(tiles)
+    similar = decoder._met(query.descriptors, active.codes())[1][:, 0]
+    monkeypatch.setattr("nmap_reloc.representations.neumap.decode.HOPEFUL", 0.0)
+    found = decoder.decode(query, active)
+    assert len(query) > FEWEST_HOPEFUL >= len(found) > 0
+    assert similar[found.keypoints].min() >= np.sort(similar)[-FEWEST_HOPEFUL]
 
 
 def test_what_was_asked_last_is_kept_only_for_the_same_voxels(decoder: NeumapDecoder,
@@ -151,7 +163,7 @@ def test_many_tiles_answer_like_one(decoder: NeumapDecoder, tiles: list[Tile],
     one = decoder.decode(query, decoder.load([to_tile(coded, "all", 8)]))
     many = decoder.decode(query, decoder.load(tiles))
     both = np.intersect1d(one.keypoints, many.keypoints)
-    assert len(both) > 0.95 * len(one)
+    assert len(both) > 0.9 * len(one)  # codes of other bits: others go on at the margin
     a = one.points3D[np.argsort(one.keypoints)][np.isin(np.sort(one.keypoints), both)]
     b = many.points3D[np.argsort(many.keypoints)][np.isin(np.sort(many.keypoints), both)]
     assert float(np.median(np.abs(a - b))) < 0.01

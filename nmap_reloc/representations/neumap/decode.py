@@ -20,6 +20,8 @@ from nmap_reloc.weights import content_hash
 CONFIDENT = 0.02  # below this a correspondence is not worth a RANSAC sample (the paper uses 0.5)
 HOPELESS = 0.5  # a keypoint less like every code than this is dropped after the first meeting
 OTHERS = 4  # of a keypoint's candidates that the pose may choose from once there is one
+HOPEFUL = 0.75  # share of the keypoints that go on at most, and
+FEWEST_HOPEFUL = 256  # of how many none is dropped for being one of many
 MOST_AT_ONCE = 1 << 25  # similarities of keypoints and codes in one call: 134 MB
 
 
@@ -81,7 +83,7 @@ class NeumapDecoder:
             return nothing()
         asked, first, chosen = self._met(features.descriptors, codes)
         # Engines that plan ahead gain more from a size that comes again than from fewer.
-        hopeful = np.flatnonzero(first[:, 0] >= HOPELESS) if self._decode.backend == "onnx" \
+        hopeful = self._hopeful(first[:, 0]) if self._decode.backend == "onnx" \
             else np.arange(len(first))
         if not len(hopeful):
             return nothing()
@@ -100,6 +102,15 @@ class NeumapDecoder:
             out["coordinates"][good].astype(np.float64) + active.origin,
             confidence[good], keypoints.astype(np.int32), out["voxel"][good].astype(np.int32),
             active.positions[rows[chosen[good, :OTHERS]]] + active.origin)
+
+    @staticmethod
+    def _hopeful(similarity: Floats) -> npt.NDArray[np.int64]:
+        """Which keypoints go on: not those like no code, and of many only the most alike."""
+        least = HOPELESS
+        most = max(FEWEST_HOPEFUL, int(HOPEFUL * len(similarity)))
+        if len(similarity) > most:
+            least = max(least, float(np.partition(similarity, -most)[-most]))
+        return np.flatnonzero(similarity >= least)
 
     def _met(self, descriptors: Floats, codes: Floats
              ) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
