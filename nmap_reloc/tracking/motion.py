@@ -55,12 +55,18 @@ def carry(fix: Fix, stamp: float, odom_from_base: Rigid | None, options: Tracker
 
 def disagreement(earlier: Fix, later: Fix, options: TrackerOptions) -> str | None:
     """None where both can be true, else by how much they contradict each other."""
-    predicted, covariance = carry(earlier, later.stamp, later.odom_from_base, options)
-    error = pose_error(later.map_from_base, predicted)
-    squared = float(error @ np.linalg.solve(covariance + later.covariance, error))
+    return contradiction(*carry(earlier, later.stamp, later.odom_from_base, options), later,
+                         options)
+
+
+def contradiction(predicted: Rigid, covariance: Matrix, fix: Fix, options: TrackerOptions
+                  ) -> str | None:
+    """The same of a fix and of where motion leads, covariance [6 x 6]."""
+    error = pose_error(fix.map_from_base, predicted)
+    squared = float(error @ np.linalg.solve(covariance + fix.covariance, error))
     if squared <= options.max_distance:
         return None
-    turned = angle_degrees(later.map_from_base, predicted)
+    turned = angle_degrees(fix.map_from_base, predicted)
     return f"{np.linalg.norm(error[:3]):.3g} m and {turned:.1f} deg off what motion predicts"
 
 

@@ -7,7 +7,7 @@ from enum import Enum
 
 from nmap_reloc.gate import largest_sigma
 from nmap_reloc.geometry import Rigid, covariance_of_attached
-from nmap_reloc.tracking.motion import Fix, Matrix, carry, disagreement, fuse
+from nmap_reloc.tracking.motion import Fix, Matrix, carry, contradiction, disagreement, fuse
 from nmap_reloc.tracking.options import TrackerOptions
 from nmap_reloc.types import Estimate, PosePrior
 
@@ -110,17 +110,16 @@ class Tracker:
         if fix is None:
             why = estimate.refusal.reason if estimate.refusal else "no pose"
             return self._miss(stamp, odom_from_base, why)
-        contradiction = (None if self._last is None
-                         else disagreement(self._last, fix, self.options))
-        if self._last is not None and contradiction is None:
-            predicted = carry(self._last, stamp, odom_from_base, self.options)
+        predicted = self.predict(stamp, odom_from_base)
+        against = None if predicted is None else contradiction(*predicted, fix, self.options)
+        if predicted is not None and against is None:
             return self._believe(fuse(*predicted, fix), jumped=False)
         self._confirm(fix)
         if len(self._rivals) >= self.options.confirm_fixes:
             return self._believe(fix, jumped=self._last is not None)
         agreed = f"{len(self._rivals)} of {self.options.confirm_fixes} fixes agree"
         return self._miss(stamp, odom_from_base,
-                          f"{contradiction}; {agreed}" if contradiction else agreed)
+                          f"{against}; {agreed}" if against else agreed)
 
     def _fix(self, stamp: float, estimate: Estimate, odom_from_base: Rigid | None) -> Fix | None:
         if not estimate.accepted or estimate.map_from_camera is None:
