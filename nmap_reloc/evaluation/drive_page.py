@@ -42,16 +42,19 @@ def drive_sections(drive: Drive) -> str:
 
 def figures(drive: Drive) -> list[tuple[str, str]]:
     """(figure, what it is) pairs for cards, and for the terminal."""
-    translation = Spread.of(drive.errors()[:, 0])
+    errors = drive.errors()
+    translation = Spread.of(errors[:, 0])
     wrong = sum(drive.is_wrong(instant) for instant in drive.instants)
     fix, doubt = first_fix(drive), doubtful(drive)
     position, _ = drive.squared_mahalanobis()
-    median, most = ("–", "–") if translation is None else (
-        length(drive, translation.median), length(drive, translation.p95))
+    median, most, worst = ("–", "–", "–") if translation is None else (
+        length(drive, translation.median), length(drive, translation.p95),
+        f"{length(drive, errors[:, 0].max())}, {errors[:, 1].max():.2g}°")
     rows = [
         (f"{len(drive.published)} / {len(drive.instants)}", "images with a published pose"),
         (median, "median error of published poses"),
         (most, "95 % of published poses are within"),
+        (worst, "all published poses are within"),
         (str(wrong), f"wrong ones (> {length(drive, drive.wrong_limit())} or "
                      f"{WRONG_DEGREES:g}°)"),
         ("–" if fix is None else f"{fix:.2f} s", "to the first pose"),
