@@ -15,12 +15,7 @@ from nmap_reloc.maps.retrieval import PREFIX, RetrievalIndex
 from nmap_reloc.representations import network_name
 from nmap_reloc.representations.neumap.adapt import Adaptation, adapt
 from nmap_reloc.representations.neumap.encode import encode, into_voxels
-from nmap_reloc.representations.neumap.layout import (
-    ADAPTED_BITS,
-    BITS,
-    CodedVoxels,
-    to_tile,
-)
+from nmap_reloc.representations.neumap.layout import BITS, CodedVoxels, to_tile
 from nmap_reloc.representations.neumap.network import NeumapNetwork
 from nmap_reloc.representations.neumap.select import rank
 from nmap_reloc.types import Floats, Ints
@@ -86,8 +81,7 @@ class NeumapMaker:
         pieces = []
         for part in parts:
             mine = cut(coded, part)
-            bits = BITS if coded.factors is None else ADAPTED_BITS
-            tile = to_tile(mine, part.id, bits, position_bits(coded.side, self._resolution))
+            tile = to_tile(mine, part.id, BITS, position_bits(coded.side, self._resolution))
             if many:
                 share = self._budget * RETRIEVAL_SHARE * len(mine.codes) / len(coded.codes)
                 tile.arrays.update(RetrievalIndex.encode(

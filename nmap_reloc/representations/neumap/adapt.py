@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from nmap_reloc.errors import NmapError
 from nmap_reloc.mapping.landmarks import Landmarks, View
 from nmap_reloc.progress import track
+from nmap_reloc.representations.neumap.layout import BITS
 from nmap_reloc.representations.neumap.network import NeumapNetwork
 from nmap_reloc.representations.neumap.train import (
     Episode,
@@ -28,6 +29,7 @@ from nmap_reloc.representations.neumap.train import (
     TrainingScene,
     episode_losses,
     questions,
+    rounded,
 )
 from nmap_reloc.representations.neumap.voxels import choose_side, grid
 from nmap_reloc.types import Floats
@@ -40,13 +42,14 @@ REACH = 3.0  # how far a factor can travel in the first stage, whatever its numb
 class Adaptation:
     """steps: of both stages; the first takes two thirds. rate: of the codes. sparsity: weight of
     the L1 loss, the factors' mean. threshold: factors below it are pruned. least: codes that are
-    kept whatever their factors."""
+    kept whatever their factors. bits: of each number in the map: codes learn to be rounded."""
 
     steps: int = 300
     rate: float = 2e-3
     sparsity: float = 1.0
     threshold: float = 0.05
     least: int = 32
+    bits: int = BITS
     seed: int = 0
 
 
@@ -96,8 +99,9 @@ def _optimise(network: NeumapNetwork, scene: TrainingScene, chosen: npt.NDArray[
     stage = "codes and factors" if factors.requires_grad else "codes alone"
     for _ in track(range(steps), f"Adapting to the scene: {stage}"):
         mine = factors[rows]
-        parts = episode_losses(network, scene, sampler.episode(), scaled(learned[rows], mine),
-                               mine, side, NeumapTraining())
+        codes = rounded(scaled(learned[rows], mine), options.bits)
+        parts = episode_losses(network, scene, sampler.episode(), codes, mine, side,
+                               NeumapTraining())
         loss = torch.stack(list(parts.values())).sum()
         if factors.requires_grad:
             loss = loss + options.sparsity * mine.mean()

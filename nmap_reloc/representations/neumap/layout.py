@@ -20,7 +20,6 @@ from nmap_reloc.types import Doubles, Floats, Ints
 
 REPRESENTATION = "neumap"
 BITS = 2  # of each number of a code: more codes serve better than finer ones
-ADAPTED_BITS = 6  # where a scene was adapted: what the gradient found must survive
 POSITION_BITS = 10  # per axis, where the caller does not choose
 # Where a normal distribution is cut, in deviations, for the least error of evenly spaced levels
 # (Max 1960, table II).
