@@ -8,10 +8,23 @@ import numpy as np
 import pytest
 from pose_scene import PINHOLE, POSE, observe, pairs, points_in_view
 
+from nmap_reloc.camera import to_pycolmap
 from nmap_reloc.gate import GateOptions, judge
 from nmap_reloc.geometry import Rigid, rotation_from_vector
 from nmap_reloc.pose import Solution, solve
 from nmap_reloc.types import Correspondences, PosePrior
+
+
+def close_wall(seed: int) -> Correspondences:
+    """Half of what a view close to a wall is paired with is one patch seen from far: what is
+    there agrees in the large and nowhere in detail, so that a wrong pose gathers inliers."""
+    rng = np.random.default_rng(seed)
+    pixels = rng.uniform((0, 0), (640, 480), (700, 2))
+    pixels[:350], seen = (330, 250) + rng.normal(size=(2, 350, 2)) * (18, 40)
+    plane = np.asarray(to_pycolmap(PINHOLE).cam_from_img(seen))
+    depth = rng.uniform(9, 12, (350, 1))
+    patch = POSE.apply(np.hstack([plane * depth, depth]))
+    return pairs(pixels, np.vstack([patch, points_in_view(PINHOLE, POSE, 350, rng, (0.5, 1.0))]))
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +84,15 @@ def test_relative_uncertainty_knows_no_unit(good: tuple[Solution, Correspondence
     larger = dataclasses.replace(solution, map_from_camera=pose,
                                  covariance=scale @ solution.covariance @ scale)
     assert judge(larger, dataclasses.replace(seen, points3D=seen.points3D * 1e3)) is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_many_inliers_close_to_a_wall_are_chance(seed: int) -> None:
+    seen = close_wall(seed)
+    solution = solve(seen, PINHOLE)
+    assert isinstance(solution, Solution) and solution.inliers.sum() > 17
+    assert np.linalg.norm(solution.map_from_camera.translation - POSE.translation) > 5
+    assert f"{solution.inliers.sum()} inliers of 700 may be chance" in reason(solution, seen)
 
 
 def test_a_prior_may_agree_or_contradict(good: tuple[Solution, Correspondences]) -> None:
