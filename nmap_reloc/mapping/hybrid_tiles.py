@@ -43,13 +43,15 @@ class Split:
         return round(self.share * total)
 
 
-# From little of the one to only the other; coarse descriptors where the budget is tight.
-SPLITS = (Split(0.05, 2), Split(0.25, 2), Split(0.25, 1), Split(1.0, 2), Split(1.0, 1))
+# From only the one to only the other; coarse descriptors where the budget is tight.
+SPLITS = (Split(0.0, 2), Split(0.05, 2), Split(0.25, 1), Split(1.0, 2), Split(1.0, 1))
+WITHOUT_VIEWS = SPLITS[1]  # where nothing is held out to choose by
+WORTH = 0.02  # of gain by which a split must be better than an earlier one: views are few
 
 
 class HybridMaker:
-    """Every split is made within the budget and tried on the held-out views; the first where
-    there are none, or where the tile stands beside others (order.like), as theirs was split."""
+    """Every split is made within the budget and tried on the held-out views. A tile that stands
+    beside others (order.like) is split as they are."""
 
     def __init__(self, order: Order):
         landmarks = order.landmarks
@@ -79,14 +81,19 @@ class HybridMaker:
         if len(tried) == 1:
             return tried[0]
         trial = Trial(self._landmarks, "hybrid", self._order.weights)
-        return max(tried, key=lambda pieces: trial.gain([piece.tile for piece in pieces]))
+        best, most = tried[0], trial.gain([piece.tile for piece in tried[0]])
+        for pieces in tried[1:]:
+            gain = trial.gain([piece.tile for piece in pieces])
+            if gain > most + WORTH:
+                best, most = pieces, gain
+        return best
 
     def _splits(self) -> Sequence[Split]:
         like = self._order.like
         if like is not None:
             share, bits = like.meta["split"]
             return (Split(float(share), int(bits)),)
-        return SPLITS if self._landmarks.held_out else SPLITS[:1]
+        return SPLITS if self._landmarks.held_out else (WITHOUT_VIEWS,)
 
     def _within(self, split: Split, measure: Measure) -> list[Piece]:
         guess = int(self._budget / self._bytes(split))

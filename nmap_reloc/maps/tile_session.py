@@ -16,7 +16,7 @@ from nmap_reloc.maps.manifest import TileEntry
 from nmap_reloc.maps.store import Site
 
 # Memory of a loaded tile / bytes of its file, as measured; keys and values of codes are unfolded.
-USUAL_FACTOR = {"neumap": 220.0, "squeezer": 25.0, "landmarks": 2.5}
+USUAL_FACTOR = {"neumap": 220.0, "hybrid": 220.0, "squeezer": 25.0, "landmarks": 2.5}
 UNKNOWN_FACTOR = 220.0
 
 

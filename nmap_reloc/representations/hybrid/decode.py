@@ -22,7 +22,8 @@ from nmap_reloc.types import Camera, Correspondences, Doubles, Features, Ints, R
 
 # Cosine from which a keypoint near a projected landmark is it; coarse descriptors are less alike.
 ALIKE = {"learned": 0.6, "sift": 0.75}
-ENOUGH = -10.0  # log10 of false alarms: with more the landmarks are asked alone, too
+MOST_VOTES = 2.0  # of landmarks for a voxel: it may be large, and show little of itself
+ENOUGH = -10.0  # log10 of false alarms: with more there are doubts
 
 
 @dataclass(frozen=True)
@@ -84,30 +85,34 @@ class HybridDecoder:
 
     def decode(self, features: Features, active: LoadedHybrid, wanted: Ints | None = None
                ) -> Correspondences:
-        """Neumap's pairs, surer where landmarks agree, and those of the landmarks."""
+        """Neumap's pairs, surer where landmarks agree; those of the landmarks where there are no
+        codes."""
         own = match(features, active.landmarks.of_voxels(wanted, len(active)))
         if active.codes is None:
             return own
         inner = None if wanted is None else np.flatnonzero(
             np.isin(active.numbers, wanted)).astype(np.int32)
         read = self._codes.decode(features, active.codes, inner)
-        read = replace(read, voxels=active.numbers[read.voxels])
-        return joined(settled(read, own, len(active)), own)
+        return settled(replace(read, voxels=active.numbers[read.voxels]), own, len(active))
 
     def confirm(self, features: Features, active: LoadedHybrid, pairs: Correspondences,
                 camera: Camera, solution: Solution | Refusal, solving: SolveOptions
                 ) -> tuple[Solution | Refusal, Correspondences]:
-        """The pose refined and made surer by landmarks; theirs alone where that is better."""
+        """The pose refined and made surer by landmarks. Where doubts stay, they are asked for a
+        pose themselves, alone and with the codes, and the surest of all is taken."""
         best = self._confirmed(features, active, pairs, camera, solution, solving)
-        if not isinstance(best[0], Refusal) and best[0].log_false_alarms <= ENOUGH:
+        if active.codes is None or not len(active.landmarks):
             return best
         own = match(features, active.landmarks)
-        alone = self._confirmed(features, active, own, camera, solve(own, camera, solving),
-                                solving)
-        if isinstance(alone[0], Refusal):
-            return best
-        if isinstance(best[0], Refusal) or alone[0].log_false_alarms < best[0].log_false_alarms:
-            return alone
+        for tried in (own, joined(pairs, own)):
+            if not isinstance(best[0], Refusal) and best[0].log_false_alarms <= ENOUGH:
+                break
+            other = self._confirmed(features, active, tried, camera,
+                                    solve(tried, camera, solving), solving)
+            if not isinstance(other[0], Refusal) and (
+                    isinstance(best[0], Refusal)
+                    or other[0].log_false_alarms < best[0].log_false_alarms):
+                best = other
         return best
 
     def _confirmed(self, features: Features, active: LoadedHybrid, pairs: Correspondences,
@@ -128,8 +133,8 @@ def settled(read: Correspondences, own: Correspondences, voxels: int) -> Corresp
     """neumap's pairs, with a confidence raised by every landmark that was matched in the same
     voxel: it says that the image shows this voxel at all."""
     votes = np.bincount(own.voxels, own.confidences, voxels)[read.voxels]
-    confidences = np.maximum(read.confidences, 1e-6) ** (1 / (1 + votes))
-    return replace(read, confidences=confidences.astype(np.float32))
+    doubt = (1 - read.confidences) ** (1 + np.minimum(votes, MOST_VOTES))
+    return replace(read, confidences=(1 - doubt).astype(np.float32))
 
 
 def joined(read: Correspondences, own: Correspondences) -> Correspondences:
