@@ -23,7 +23,7 @@ MEDIAN_OF_NORM = 1.1774  # median length of a 2D normal vector of unit standard 
 ROUNDS = 8            # re-selections of the pairs that take part
 STEPS = 2             # Gauss-Newton steps in each
 MINIMUM = 4           # pairs that fix a pose and leave a residual to judge it by
-CONVERGED = 1e-7      # of the cost: what a step must gain to be followed by another
+CONVERGED = 1e-6      # of the cost: what a step must gain to be followed by another
 FINEST = 1e-3         # pixels: no noise is taken to be smaller
 WORST_CONDITION = 1e12
 
