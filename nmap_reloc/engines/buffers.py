@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nmap_reloc.engines.graphs import Graph
+from nmap_reloc.engines.cuda_graphs import Graph
 
 log = logging.getLogger(__name__)
 _retained = threading.local()

@@ -1,7 +1,7 @@
 """Networks by TensorRT 10 with pycuda: the only file that imports either.
 
 Written to the Python API of TensorRT 10.3 (JetPack 6.1) and pycuda 2022.1 or newer. CUDA graphs
-come from the driver itself (graphs.py): pycuda wraps no stream capture.
+come from the driver itself (cuda_graphs.py): pycuda wraps no stream capture.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from nmap_reloc.engines.base import Arrays, EngineError
 from nmap_reloc.engines.buffers import Holdings, Tensor, active, on_device, primary_context
+from nmap_reloc.engines.cuda_graphs import recorded
 from nmap_reloc.engines.device import DeviceThread
-from nmap_reloc.engines.graphs import recorded
 from nmap_reloc.engines.shapes import Profile, check_range
 
 OLDEST, NEXT = (10, 3), (11, 0)

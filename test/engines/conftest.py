@@ -37,7 +37,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
     import fake_gpu
     import fake_libcuda
 
-    monkeypatch.setattr("nmap_reloc.engines.graphs.library", lambda: fake_libcuda)
+    monkeypatch.setattr("nmap_reloc.engines.cuda_graphs.library", lambda: fake_libcuda)
     yield fake_gpu.gpu
     _forget()
     device_thread().call(lambda: None)  # what it still had to give back is done before this

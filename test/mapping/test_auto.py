@@ -24,8 +24,9 @@ def test_the_better_of_those_that_fit(neumap_weights: Path, tmp_path: Path) -> N
     tried = {name: numbers for name, numbers in chosen.items() if isinstance(numbers, list)}
     assert {"neumap", "landmarks"} <= set(tried)
     best = min(tried, key=lambda name: (-tried[name][0], tried[name][1]))
-    assert site.manifest.representation == best
-    assert site.manifest.built["recall"] == pytest.approx(tried[best][0], abs=1e-3)
+    taken = tried[site.manifest.representation]
+    assert taken[:2] == tried[best][:2]  # two may be equal to three digits
+    assert site.manifest.built["recall"] == pytest.approx(taken[0], abs=1e-3)
     assert site.bytes() <= budget
     assert "% of held-out views, median error" in told(tried[best])
     again = BuildOptions(AUTO, budget, weights=neumap_weights)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from engine_inputs import picture, query, same
 
-from nmap_reloc.engines import graphs, open_engine
+from nmap_reloc.engines import cuda_graphs, open_engine
 
 
 def test_a_shape_that_comes_again_is_replayed(gpu: Any, feature_weights: Path) -> None:
@@ -76,11 +76,11 @@ def test_functions_are_declared_as_the_driver_has_them(monkeypatch: pytest.Monke
             return made
         old = False
     monkeypatch.setattr(ctypes, "CDLL", Library)
-    graphs.library.cache_clear()
-    made = graphs.library()
+    cuda_graphs.library.cache_clear()
+    made = cuda_graphs.library()
     assert made.cuGraphInstantiateWithFlags.argtypes[2] is ctypes.c_ulonglong
-    graphs.library.cache_clear()
+    cuda_graphs.library.cache_clear()
     Library.old = True
-    with pytest.raises(graphs.GraphError, match="undefined symbol: cuGraphLaunch"):
-        graphs.library()
-    graphs.library.cache_clear()
+    with pytest.raises(cuda_graphs.GraphError, match="undefined symbol: cuGraphLaunch"):
+        cuda_graphs.library()
+    cuda_graphs.library.cache_clear()
