@@ -21,7 +21,7 @@ ROBOT = [
     "zstandard>=0.22",
 ]
 TRAIN = ["torch==2.13.0", "onnx>=1.16", "onnxscript>=0.5"]
-MAPPING = ["rosbags>=0.10", "pillow>=10", "pycolmap>=4.0", "scipy>=1.11"]
+MAPPING = ["rosbags>=0.10", "pillow>=10", "pycolmap>=4.0", "scipy>=1.11", "faiss-cpu>=1.9"]
 EVALUATION = ["matplotlib>=3.8", "pillow>=10"]
 SIMULATION = ["trimesh>=4", "embreex>=2.17", "rosbags>=0.10"]
 STANDALONE = ["cyclonedds>=11", "rosbags>=0.10", "pyyaml>=6"]

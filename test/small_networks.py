@@ -9,8 +9,12 @@ import numpy as np
 import torch
 from synthetic_landmarks import world
 
-from nmap_reloc.engines.export import export, save_network
+from nmap_reloc.engines.export import export, graphs_of, save_network
 from nmap_reloc.features.network import FeatureNetwork
+from nmap_reloc.representations.maddr.network import MaddrNetwork, MaddrShape
+from nmap_reloc.representations.maddr.pairs import PairScene
+from nmap_reloc.representations.maddr.train import MaddrTraining
+from nmap_reloc.representations.maddr.train import train as train_maddr
 from nmap_reloc.representations.neumap.network import NeumapNetwork, NeumapShape
 from nmap_reloc.representations.neumap.train import NeumapTraining, TrainingScene, train
 from nmap_reloc.representations.squeezer import train as squeezer
@@ -85,4 +89,17 @@ def write_neumap(folder: Path, steps: int = 60) -> Path:
     save_network(network, asdict(network.shape), folder / "neumap-sift.safetensors")
     for graph in ("unfold", "meet", "decode"):
         export(f"neumap-sift-{graph}", folder)
+    return folder
+
+
+def write_maddr(folder: Path, steps: int = 60) -> Path:
+    """maddr-sift.safetensors and its ONNX files; descriptors of 128 numbers."""
+    torch.manual_seed(0)
+    network = MaddrNetwork(MaddrShape(descriptor=128, width=32, layers=1, heads=2))
+    scenes = [PairScene(world(seed, dimensions=128)) for seed in (5, 6)]
+    train_maddr(network, scenes, MaddrTraining(steps=steps, start=150, others=256, rate=4e-3),
+                folder / "train.log")
+    save_network(network, asdict(network.shape), folder / "maddr-sift.safetensors")
+    for graph in graphs_of("maddr-sift"):
+        export(graph, folder)
     return folder

@@ -21,8 +21,8 @@ def bench(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the results.")] =
         Path("bench"),
     representations: Annotated[str, typer.Option(
-        help="Comma-separated: landmarks (uncompressed), neumap, squeezer, hybrid; each also "
-             "with :sift or :learned.")] = "landmarks,neumap",
+        help="Comma-separated: landmarks (uncompressed), neumap, squeezer, hybrid, maddr, pq; "
+             "each also with :sift or :learned.")] = "landmarks,neumap",
     budgets: Annotated[str, typer.Option(
         help="Comma-separated sizes of compressed maps: a share of the classical map's bytes "
              "(0.25%) or bytes (40KB); SCENE=40KB for one scene only.")] = "1%,0.25%,0.1%",

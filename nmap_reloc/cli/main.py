@@ -23,6 +23,7 @@ COMMANDS = {
     ("map", "verify"): ("map_verify:verify", "Check a map's files, re-localize held-out views."),
     ("map", "attention"): ("map_attention:attention", "Show what the codes of a map look at."),
     ("train", "features"): ("train_features:train_features", "Train the feature extractor."),
+    ("train", "maddr"): ("train_maddr:train_maddr", "Train the bottleneck and its matcher."),
     ("train", "neumap"): ("train_neumap:train_neumap", "Train the scene-agnostic decoder."),
     ("train", "squeezer"): ("train_squeezer:train_squeezer", "Train what selects points."),
     ("engines", "build"): ("engines:build", "Build the TensorRT plans of this device."),
@@ -67,7 +68,8 @@ GROUPS = {
 }
 # What a robot's installation leaves out, and which extra of setup.py brings it.
 EXTRAS = {"torch": "train", "onnx": "train", "onnxscript": "train", "rosbags": "mapping",
-          "PIL": "mapping", "pycolmap": "mapping", "matplotlib": "evaluation",
+          "PIL": "mapping", "pycolmap": "mapping", "faiss": "mapping",
+          "matplotlib": "evaluation",
           "trimesh": "simulation", "embreex": "simulation", "cyclonedds": "standalone",
           "yaml": "standalone"}
 INTERRUPTED = 130  # what a shell expects after Ctrl-C

@@ -18,8 +18,9 @@ def build(
         help="Kind of the source; default: detected.")] = None,
     features: Annotated[str, typer.Option(help="learned, or sift: needs no weights.")] = "learned",
     representation: Annotated[str, typer.Option(
-        help="neumap, squeezer, hybrid, or landmarks: uncompressed. auto: builds each that fits "
-             "and takes the one by which the held-out views are found best.")] = "neumap",
+        help="neumap, squeezer, hybrid, maddr, pq (its baseline), or landmarks: uncompressed. "
+             "auto: builds each that fits and takes the one by which the held-out views are "
+             "found best.")] = "neumap",
     budget: Annotated[str | None, typer.Option(
         help="Size of the finished map, retrieval included, as 200KB. Default: a hundredth of an "
              "uncompressed map.")] = None,

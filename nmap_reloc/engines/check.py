@@ -21,7 +21,8 @@ Answers = dict[str, npt.NDArray[Any]]
 @dataclass(frozen=True)
 class Agreement:
     """sizes: of the axes. agree: share of keypoints (features), of keypoints' coordinates
-    (neumap-decode) or of numbers (the others) that are the same within `tolerance`;
+    (neumap-decode), of their partners (maddr-match) or of numbers (the others) that are the same
+    within `tolerance`;
     milliseconds: median."""
 
     sizes: str
@@ -59,7 +60,7 @@ def _inputs(network: str, engine: Engine, sizes: dict[str, int]) -> Arrays:
             made[name] = rng.integers(0, sizes["codes"], shape)
         elif name == "first":
             made[name] = -np.sort(-rng.uniform(0.4, 0.9, shape))
-        elif name in ("side", "factors", "slots"):
+        elif name in ("side", "factors", "slots", "there"):
             made[name] = np.ones(shape, np.float32)
         else:
             rows = rng.normal(size=shape).astype(np.float32)
@@ -77,7 +78,11 @@ def _timed(engine: Engine, inputs: Arrays) -> tuple[Answers, float]:
 
 
 def _agree(graph: str, a: Answers, b: Answers) -> tuple[float, str]:
-    if graph in ("neumap-unfold", "neumap-meet", "squeezer-restore"):
+    if graph == "maddr-match":
+        sure = np.maximum(a["confidence"], b["confidence"]) > 0.1
+        same = (a["partner"] == b["partner"]) & (np.abs(a["confidence"] - b["confidence"]) < 0.05)
+        return float(np.mean(same | ~sure)), "0.05 of the confidence"
+    if graph in ("neumap-unfold", "neumap-meet") or "-restore" in graph:
         near = [np.abs(a[name] - b[name]) <= 0.02 * (1 + np.abs(b[name])) for name in b
                 if name != "chosen"]
         return float(np.mean(np.concatenate([n.ravel() for n in near]))), "2 %"

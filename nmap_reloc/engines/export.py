@@ -28,6 +28,7 @@ from nmap_reloc.weights import find
 
 FAMILIES = {
     "features": "nmap_reloc.features.graphs",
+    "maddr": "nmap_reloc.representations.maddr.graphs",
     "neumap": "nmap_reloc.representations.neumap.graphs",
     "squeezer": "nmap_reloc.representations.squeezer.graphs",
 }

@@ -29,6 +29,13 @@ KEYPOINTS = Range(1, 1024, 3072)
 RANGES: dict[str, dict[str, Range]] = {
     "features": {"height": Range(32, 480, SIDE), "width": Range(32, 640, SIDE),
                  "keypoints": KEYPOINTS},
+    # all landmarks of a tile that is loaded
+    "maddr-restore4": {"codes": Range(1, 4096, 1 << 20)},
+    "maddr-restore8": {"codes": Range(1, 4096, 1 << 20)},
+    "maddr-restore16": {"codes": Range(1, 4096, 1 << 20)},
+    # a view's landmarks and the image's keypoints that are most like them, views side by side
+    "maddr-match": {"views": Range(1, 6, 16), "keypoints": Range(1, 384, 512),
+                    "landmarks": Range(1, 384, 512)},
     # all codes of the tiles that are loaded at once
     "neumap-unfold": {"codes": Range(1, 8192, 1 << 20)},
     # the codes of the voxels that are looked at; fewer than 16 are filled up (loaded.py)
@@ -40,6 +47,14 @@ RANGES: dict[str, dict[str, Range]] = {
 }
 AXES: dict[str, dict[str, dict[int, str]]] = {
     "features": {"image": {2: "height", 3: "width"}, "slots": {0: "keypoints"}},
+    "maddr-restore4": {"codes": {0: "codes"}},
+    "maddr-restore8": {"codes": {0: "codes"}},
+    "maddr-restore16": {"codes": {0: "codes"}},
+    "maddr-match": {"query": {0: "views", 1: "keypoints"},
+                    "query_positions": {0: "views", 1: "keypoints"},
+                    "view": {0: "views", 1: "landmarks"},
+                    "view_positions": {0: "views", 1: "landmarks"},
+                    "there": {0: "views", 1: "landmarks"}},
     "neumap-unfold": {"codes": {0: "codes"}, "factors": {0: "codes"}},
     "neumap-meet": {"descriptors": {0: "keypoints"}, "codes": {0: "codes"}},
     "neumap-decode": {"asked": {0: "keypoints"}, "first": {0: "keypoints"},

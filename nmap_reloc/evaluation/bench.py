@@ -19,6 +19,7 @@ from nmap_reloc.evaluation.speed import compare
 from nmap_reloc.mapping.landmarks import Landmarks
 from nmap_reloc.mapping.selection import Selection
 from nmap_reloc.mapping.sources import PosedImage, Source
+from nmap_reloc.representations import WITHOUT_NETWORK
 
 REFERENCE = ("sift", 2048)  # features and keypoints of the classical map that sizes refer to
 
@@ -96,7 +97,8 @@ def jobs(scene: str, order: Order) -> Iterator[Job]:
             continue
         for budget in order.budgets:
             if budget.scene in (None, scene):
-                yield from (Job(kind, budget, decoder) for decoder in decoders)
+                yield from (Job(kind, budget, decoder) for decoder in decoders
+                            if decoder is None or kind.representation not in WITHOUT_NETWORK)
         if kind.representation == "squeezer":
             yield from (Job(replace(kind, selection=selection), None, decoder)
                         for selection in order.selections for decoder in decoders)

@@ -14,7 +14,8 @@ from nmap_reloc.mapping.selection import Selection
 _UNITS = {"": 1, "b": 1, "kb": 1000, "mb": 1000 ** 2, "gb": 1000 ** 3, "kib": 1024,
           "mib": 1024 ** 2, "gib": 1024 ** 3}
 REPRESENTATIONS = {"landmarks": ("sift", "learned"), "neumap": ("learned",),
-                   "squeezer": ("learned",), "hybrid": ("learned",)}
+                   "squeezer": ("learned",), "hybrid": ("learned",),
+                   "maddr": ("learned",), "pq": ("learned",)}
 FEATURES = ("sift", "learned")
 UNCOMPRESSED = "landmarks"
 

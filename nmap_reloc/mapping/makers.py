@@ -20,7 +20,9 @@ LEAST_BUDGET = 16_000  # bytes, without a budget
 ROOMS = {
     "hybrid": "nmap_reloc.mapping.hybrid_tiles",
     "landmarks": "nmap_reloc.mapping.landmark_tiles",
+    "maddr": "nmap_reloc.mapping.maddr_tiles",
     "neumap": "nmap_reloc.mapping.neumap_tiles",
+    "pq": "nmap_reloc.mapping.pq_tiles",
     "squeezer": "nmap_reloc.mapping.squeezer_tiles",
 }
 

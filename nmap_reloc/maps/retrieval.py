@@ -63,6 +63,14 @@ class RetrievalIndex:
         return max(fitting, key=lambda arrays: _leave_one_out(arrays, views, seen, order))
 
     @staticmethod
+    def of_voxels(descriptors: Floats, bits: int) -> Arrays:
+        """The tile arrays of an index in which each voxel is a view; descriptors [V x G]."""
+        return _arrays(np.asarray(descriptors, np.float32) if descriptors.shape[1]
+                       else np.zeros((0, 0), np.float32),
+                       [np.array([i], np.int32) for i in range(len(descriptors))],
+                       len(descriptors), bits)
+
+    @staticmethod
     def from_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> RetrievalIndex:
         """Reads what `encode` made (other arrays are ignored). NmapError when malformed."""
         own = {name: array for name, array in arrays.items() if name.startswith(PREFIX)}

@@ -10,9 +10,10 @@ from nmap_reloc.errors import NmapError
 from nmap_reloc.representations.base import Decoder
 from nmap_reloc.weights import find
 
-NAMES = ("neumap", "squeezer", "hybrid", "landmarks")
+NAMES = ("neumap", "squeezer", "hybrid", "maddr", "pq", "landmarks")
 BORROWED = {"hybrid": "neumap"}  # a representation that has the network of another
-UNCOMPRESSED = "landmarks"  # the only one without a network
+UNCOMPRESSED = "landmarks"
+WITHOUT_NETWORK = ("pq", UNCOMPRESSED)
 
 
 def network_name(representation: str, features: str) -> str | None:
@@ -23,7 +24,7 @@ def network_name(representation: str, features: str) -> str | None:
     if representation not in NAMES:
         raise NmapError(f"representation {representation!r}: unknown; choose one of "
                         f"{', '.join(NAMES)}")
-    if representation == UNCOMPRESSED:
+    if representation in WITHOUT_NETWORK:
         return None
     name = BORROWED.get(representation, representation)
     return name if features == "learned" else f"{name}-{features}"

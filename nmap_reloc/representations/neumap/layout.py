@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from nmap_reloc.errors import NmapError
 from nmap_reloc.maps import quantize
-from nmap_reloc.maps.tile import Tile
+from nmap_reloc.maps.tile import Arrays, Json, Tile
 from nmap_reloc.types import Doubles, Floats, Ints
 
 REPRESENTATION = "neumap"
@@ -45,42 +45,58 @@ def to_tile(coded: CodedVoxels, tile_id: str, bits: int,
             position_bits: int = POSITION_BITS) -> Tile:
     if not len(coded.codes):
         raise NmapError(f"tile {tile_id}: no codes to store; give a larger --budget")
-    first = coded.cells.min(0)
-    steps = coded.cells - first
-    arrays: dict[str, npt.NDArray[np.generic]] = {}
-    meta: dict[str, object] = {"side": coded.side, "first": [int(c) for c in first],
-                               "bits": position_bits}
+    arrays: Arrays = {}
+    meta: dict[str, Json] = {}
     cut = CUT[bits] * float(coded.codes.std()) or 1.0
     quantize.put(arrays, meta, "z", np.clip(coded.codes, -cut, cut), bits)
-    arrays["p"] = quantize.quantize_positions(
-        coded.positions, coded.cells[coded.voxels] * coded.side, coded.side, position_bits)
-    arrays["v"] = steps.astype(np.min_scalar_type(steps.max()))
-    counts = np.bincount(coded.voxels, minlength=len(coded.cells))
-    arrays["n"] = counts.astype(np.min_scalar_type(counts.max()))
+    put_places(arrays, meta, coded, position_bits)
     if coded.factors is not None:
         quantize.put(arrays, meta, "f", coded.factors, 4)
     return Tile(tile_id, REPRESENTATION, meta, arrays)
 
 
+def put_places(arrays: Arrays, meta: dict[str, Json], coded: CodedVoxels, position_bits: int
+               ) -> None:
+    """Everything but the codes themselves: "p", "v", "n"."""
+    first = coded.cells.min(0)
+    steps = coded.cells - first
+    meta |= {"side": coded.side, "first": [int(c) for c in first], "bits": position_bits}
+    arrays["p"] = quantize.quantize_positions(
+        coded.positions, coded.cells[coded.voxels] * coded.side, coded.side, position_bits)
+    arrays["v"] = steps.astype(np.min_scalar_type(steps.max()))
+    counts = np.bincount(coded.voxels, minlength=len(coded.cells))
+    arrays["n"] = counts.astype(np.min_scalar_type(counts.max()))
+
+
+def get_places(tile: Tile) -> tuple[Doubles, Ints, Ints, float]:
+    """What put_places stored: positions [M x 3], voxels [M], cells [V x 3] and their side.
+
+    ValueError, KeyError, TypeError or NmapError: malformed.
+    """
+    side, bits = float(tile.meta["side"]), int(tile.meta["bits"])
+    first = np.array(tile.meta["first"], np.int32)
+    counts, steps = _whole(tile.arrays["n"]), _whole(tile.arrays["v"])
+    total = int(counts.sum())
+    if counts.ndim != 1 or not 0 < total <= MOST_CODES or steps.shape != (len(counts), 3) \
+            or not 0 < side < math.inf or first.shape != (3,):
+        raise ValueError(f"{total} codes in {steps.shape} voxels of side {side}")
+    cells = (steps + first).astype(np.int32)
+    if (cells != steps + first).any():
+        raise ValueError(f"a voxel {steps.max()} steps from {first.tolist()}")
+    voxels = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+    positions = quantize.dequantize_positions(tile.arrays["p"], total, cells[voxels] * side,
+                                              side, bits)
+    return positions, voxels, cells, side
+
+
 def from_tile(tile: Tile) -> CodedVoxels:
     """NmapError when the tile does not hold what it should."""
     try:
-        side, bits = float(tile.meta["side"]), int(tile.meta["bits"])
-        first = np.array(tile.meta["first"], np.int32)
-        counts, steps = _whole(tile.arrays["n"]), _whole(tile.arrays["v"])
-        total = int(counts.sum())
-        if counts.ndim != 1 or not 0 < total <= MOST_CODES or steps.shape != (len(counts), 3) \
-                or not 0 < side < math.inf or first.shape != (3,):
-            raise ValueError(f"{total} codes in {steps.shape} voxels of side {side}")
-        cells = (steps + first).astype(np.int32)
-        if (cells != steps + first).any():
-            raise ValueError(f"a voxel {steps.max()} steps from {first.tolist()}")
+        positions, voxels, cells, side = get_places(tile)
+        total = len(positions)
         codes = quantize.get(tile.arrays, tile.meta, "z")
         if codes.ndim != 2 or len(codes) != total or not np.isfinite(codes).all():
             raise ValueError(f"{codes.shape} finite codes where {total} are counted")
-        voxels = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
-        positions = quantize.dequantize_positions(tile.arrays["p"], len(codes),
-                                                  cells[voxels] * side, side, bits)
         factors = quantize.get(tile.arrays, tile.meta, "f") if "f" in tile.arrays else None
         if factors is not None and (factors.ndim != 2 or len(factors) != total
                                     or not np.isfinite(factors).all()):

@@ -1,0 +1,107 @@
+"""On the robot: query features and loaded views in, 2D-3D correspondences out. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from nmap_reloc.engines import open_engine
+from nmap_reloc.engines.base import Engine
+from nmap_reloc.errors import NmapError
+from nmap_reloc.maps.tile import Tile
+from nmap_reloc.representations.maddr.layout import (
+    CodedViews,
+    from_tile,
+    positions_in,
+    restored,
+)
+from nmap_reloc.representations.maddr.views import Views, agreed, choose, load
+from nmap_reloc.types import Correspondences, Features, Floats, Ints
+from nmap_reloc.weights import content_hash
+
+CONFIDENT = 0.1  # below this a match is not worth a RANSAC sample
+KEYPOINTS = 384  # of the image that each view is asked about: those most like what it shows
+LANDMARKS = 384  # of the view that are asked about: those most like what the image shows
+DIMENSIONS = (4, 8, 16)
+
+
+class MaddrDecoder:
+    """restore: codes -> descriptors, once per tile. match: an image against views, one call."""
+
+    name = "maddr"
+
+    def __init__(self, restore: dict[int, Engine], match: Engine, content_hash: str):
+        self.content_hash = content_hash
+        self._restore, self._match = restore, match
+
+    def load(self, tiles: Sequence[Tile]) -> Views:
+        """Everything that does not depend on the query is computed here."""
+        coded = [from_tile(tile) for tile in tiles]
+        return load(coded, np.concatenate([self._descriptors(tile, views) for tile, views
+                                           in zip(tiles, coded, strict=True)]))
+
+    def _descriptors(self, tile: Tile, views: CodedViews) -> Floats:
+        codes = restored(views.landmarks.codes)
+        engine = self._restore.get(codes.shape[1])
+        if engine is None:
+            raise NmapError(f"tile {tile.id}: codes of {codes.shape[1]} numbers where the decoder "
+                            f"takes {', '.join(map(str, self._restore))}; rebuild the map with "
+                            "`nmap-reloc map build`")
+        return np.asarray(engine({"codes": codes})["descriptors"], np.float32)
+
+    def decode(self, features: Features, active: Views, wanted: Ints | None = None
+               ) -> Correspondences:
+        """The best of the wanted views (indices; None: all) in one call."""
+        views = choose(features, active, wanted)
+        if not len(views) or not len(features):
+            none = np.zeros(0, np.int64)
+            return agreed(features, active, none, none, none, np.zeros(0, np.float32))
+        keypoints, landmarks, places = likely(features, active, views)
+        there = landmarks >= 0
+        asked = positions_in(features.keypoints, features.width, features.height)
+        out = self._match({
+            "query": features.descriptors[keypoints], "query_positions": asked[keypoints],
+            "view": active.descriptors[landmarks] * there[..., None],
+            "view_positions": places, "there": there.astype(np.float32)})
+        confidence = out["confidence"]
+        which, column = np.nonzero(confidence > CONFIDENT)
+        return agreed(features, active, keypoints[which, column],
+                      landmarks[which, out["partner"][which, column]], views[which],
+                      confidence[which, column].astype(np.float32))
+
+
+def likely(features: Features, active: Views, views: Ints) -> tuple[Ints, Ints, Floats]:
+    """For each view [B]: the keypoints of the image [B x N] and the landmarks of the view
+    [B x K], filled up with -1, that are most like one of the other side; where the landmarks are
+    in the view [B x K x 2]."""
+    most = min(LANDMARKS, max((len(active.shown[view]) for view in views), default=0))
+    keypoints = np.zeros((len(views), min(KEYPOINTS, len(features))), np.int32)
+    landmarks = np.full((len(views), most), -1, np.int32)
+    places = np.zeros((len(views), most, 2), np.float32)
+    for row, view in enumerate(views):
+        shown = active.shown[view]
+        likeness = features.descriptors @ active.descriptors[shown].T
+        keypoints[row] = _most(likeness.max(1), keypoints.shape[1])
+        kept = _most(likeness.max(0), most)
+        landmarks[row, :len(kept)] = shown[kept]
+        places[row, :len(kept)] = active.keypoints[view][kept]
+    return keypoints, landmarks, places
+
+
+def _most(values: Floats, count: int) -> Ints:
+    """Indices of the `count` largest, ascending."""
+    if len(values) <= count:
+        return np.arange(len(values), dtype=np.int32)
+    return np.sort(np.argpartition(-values, count)[:count]).astype(np.int32)
+
+
+def open_decoder(network: str, features: str, backend: str, weights: Path | None,
+                 threads: int) -> MaddrDecoder:
+    """NmapError: the network is missing, or nothing can run it."""
+    return MaddrDecoder(
+        {size: open_engine(f"{network}-restore{size}", backend, weights, threads)
+         for size in DIMENSIONS},
+        open_engine(f"{network}-match", backend, weights, threads),
+        content_hash(network, weights))
