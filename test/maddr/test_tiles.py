@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,18 +10,16 @@ import numpy as np
 import pytest
 
 from nmap_reloc.errors import NmapError
+from nmap_reloc.mapping import maddr_tiles
 from nmap_reloc.mapping.build import BuildOptions, build_site
 from nmap_reloc.mapping.landmarks import Landmarks
 from nmap_reloc.mapping.maddr_tiles import MaddrMaker
 from nmap_reloc.mapping.makers import Order
-from nmap_reloc.maps.store import Site
+from nmap_reloc.mapping.partition import Piece
+from nmap_reloc.maps.tile import encode_tile
 from nmap_reloc.representations.maddr import encode
 from nmap_reloc.representations.maddr.encode import best_of_views, choose_views, sound
 from nmap_reloc.representations.maddr.layout import from_tile
-
-
-def keypoints_of(site: Site) -> int:
-    return max(int(from_tile(site.tile(e.id)).seen.sum(1).max()) for e in site.manifest.tiles)
 
 
 def test_the_top_k_of_each_view() -> None:
@@ -79,15 +78,21 @@ def test_the_budget_is_kept_and_used(scene: Landmarks, weights: Path, tmp_path: 
 
 
 def test_more_bytes_buy_keypoints_then_wider_codes(scene: Landmarks, weights: Path,
-                                                   tmp_path: Path) -> None:
+                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    """Codes are narrow until each view has PLENTY of keypoints."""
+    monkeypatch.setattr(maddr_tiles, "PLENTY", 100)
     found = []
-    for budget in (2_600, 3_000, 40_000):
-        made = build_site(scene, tmp_path / str(budget), "maddr", budget,
-                          BuildOptions(weights=weights))
-        width = from_tile(made.tile("0_0")).landmarks.codes.shape[1]
-        found.append((width, keypoints_of(made)))
+    for budget in (1_200, 1_500, 40_000):
+        made = MaddrMaker(Order(scene, budget, weights)).make(weight)
+        assert weight(made) <= budget
+        views = from_tile(made[0].tile)
+        found.append((views.landmarks.codes.shape[1], int(views.seen.sum(1).max())))
     assert found[0][0] == found[1][0] == 4 and found[0][1] < found[1][1]
     assert found[2][0] == 16
+
+
+def weight(pieces: Sequence[Piece]) -> int:
+    return sum(len(encode_tile(piece.tile)) for piece in pieces)
 
 
 def test_few_bytes_keep_few_views(scene: Landmarks, weights: Path) -> None:
