@@ -43,10 +43,13 @@ class Split:
         return round(self.share * total)
 
 
-# From only the one to only the other; coarse descriptors where the budget is tight.
-SPLITS = (Split(0.0, 2), Split(0.05, 2), Split(0.25, 1), Split(1.0, 2), Split(1.0, 1))
-WITHOUT_VIEWS = SPLITS[1]  # where nothing is held out to choose by
-WORTH = 0.02  # of gain by which a split must be better than an earlier one: views are few
+# The first unless another is worth it. Coarse descriptors are for tight budgets. Compared on views
+# held out of four scenes at 0.02 to 0.25 % of a classical map: at equal bytes the first found
+# 35 of 60 views of bonsai where codes alone found 32, and as many as they of the other scenes.
+SPLITS = (Split(0.05, 2), Split(0.3, 1), Split(1.0, 2), Split(1.0, 1))
+# Of gain, by which another must be better, over the root of how many views say so: what a view
+# gains varies by about as much with the draw of the landmarks alone.
+WORTH = 0.1
 
 
 class HybridMaker:
@@ -84,7 +87,7 @@ class HybridMaker:
         best, most = tried[0], trial.gain([piece.tile for piece in tried[0]])
         for pieces in tried[1:]:
             gain = trial.gain([piece.tile for piece in pieces])
-            if gain > most + WORTH:
+            if gain > most + WORTH / len(self._landmarks.held_out) ** 0.5:
                 best, most = pieces, gain
         return best
 
@@ -93,7 +96,7 @@ class HybridMaker:
         if like is not None:
             share, bits = like.meta["split"]
             return (Split(float(share), int(bits)),)
-        return SPLITS if self._landmarks.held_out else (WITHOUT_VIEWS,)
+        return SPLITS if self._landmarks.held_out else SPLITS[:1]
 
     def _within(self, split: Split, measure: Measure) -> list[Piece]:
         guess = int(self._budget / self._bytes(split))
