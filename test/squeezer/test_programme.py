@@ -8,7 +8,7 @@ import torch
 
 from nmap_reloc.representations.squeezer import qp
 from nmap_reloc.representations.squeezer.network import Verdict, programme
-from nmap_reloc.representations.squeezer.programme import Kernel, Points, rank
+from nmap_reloc.representations.squeezer.programme import LearnedKernel, Points, rank
 from nmap_reloc.representations.squeezer.qp_layer import select
 
 
@@ -115,10 +115,9 @@ def test_the_sparse_kernel_is_the_dense_one() -> None:
     found = points.found.sum(1)
     unit = float((found ** 2).sum() / found.sum())
     tensor = torch.from_numpy(points.found)
-    dense, scores = programme(torch.from_numpy(points.positions), Verdict(tensor, tensor, tensor),
-                              torch.from_numpy(points.regions))
+    dense, scores = programme(Verdict(tensor, tensor, tensor), torch.from_numpy(points.regions))
     vector = np.random.default_rng(1).random(40)
-    np.testing.assert_allclose(Kernel([points], unit, "learned") @ vector, dense.numpy() @ vector,
+    np.testing.assert_allclose(LearnedKernel([points], unit) @ vector, dense.numpy() @ vector,
                                atol=0.03)  # what is less than NOTHING is left out
     np.testing.assert_allclose(scores.numpy() * unit, found, rtol=1e-5)
 

@@ -15,7 +15,7 @@ from nmap_reloc.representations.squeezer.observations import observe
 from nmap_reloc.representations.squeezer.programme import Points
 from nmap_reloc.types import Floats
 
-MOST_FRAMES = 24  # that judge a cluster's points: its own, then those that see most of them
+MOST_FRAMES = 32  # that judge a cluster's points: its own, then those that see most of them
 SHARED = 20  # points that a frame of another cluster must see to judge them
 
 
@@ -30,8 +30,8 @@ class Judged:
 
 @torch.inference_mode()
 def judge(network: SqueezerNetwork, landmarks: Landmarks) -> Judged:
-    """Every cluster's points judged by its verification frames and by frames of other clusters
-    that see them too: what serves two clusters is worth more."""
+    """Every cluster's points judged by the cluster's frames and by those of other clusters that
+    see them too: what serves two clusters is worth more."""
     clusters = clusters_of(landmarks)
     seen = seen_by(landmarks)
     judged = []
@@ -46,21 +46,18 @@ def judge(network: SqueezerNetwork, landmarks: Landmarks) -> Judged:
 
 
 def _frames(landmarks: Landmarks, cluster: Cluster, seen: list[Indices]) -> list[int]:
-    """At least one: an anchor, where there is nothing else."""
+    """The anchors with the others: what is kept must serve views like them as well."""
     mine = np.zeros(len(landmarks), bool)
     mine[cluster.points] = True
     shared = np.array([int(mine[points].sum()) for points in seen])
-    own = np.isin(np.arange(len(seen)), cluster.verification)
-    usable = (own | (shared >= SHARED)) & ~np.isin(np.arange(len(seen)), cluster.anchors)
-    if not usable.any():
-        return [int(cluster.anchors[0])]
+    own = np.isin(np.arange(len(seen)), cluster.views)
     order = np.lexsort((-shared, ~own))
-    return [int(view) for view in order if usable[view]][:MOST_FRAMES]
+    return [int(view) for view in order if own[view] or shared[view] >= SHARED][:MOST_FRAMES]
 
 
 def distinctiveness_of(network: SqueezerNetwork, landmarks: Landmarks) -> Floats:
-    """[L] d of every landmark: in how many of the views that judge it one like them would find
-    it; 0 where no view observes it."""
+    """[L] d of every landmark: what it is worth to the views that judge it, 1 to each that is
+    sure to find it; 0 where no view observes it."""
     scores = np.zeros(len(landmarks), np.float32)
     for points in judge(network, landmarks).points:
         scores[points.landmarks] = points.found.sum(1)

@@ -63,7 +63,8 @@ class Verdict(NamedTuple):
     """What the n verification frames of a cluster say of its m points.
 
     variance [m x n]: logarithm of sigma**2, the reprojection error to expect in views like the
-    frame, in HITs. found [m x n]: 0..1, how likely such a view finds the point, 0 out of view.
+    frame, in HITs. found [m x n]: 0..1, what the point is worth to such a view, 0 out of view: the
+    square of how likely it finds the point, for a sample of pairs is right only where all are.
     shown [m x n]: the same as the kernel weighs it.
     """
 
@@ -116,7 +117,7 @@ class SqueezerNetwork(nn.Module):
                 -1, frames, -1), observed, evidence], -1)
             for transformer in (self.worth, self.proximity))
         variance = 3 * torch.tanh(self.variance(worth)[..., 0] / 3)
-        found = (1 - variance.exp() / WORST).clamp(min=0) * visible
+        found = (1 - variance.exp() / WORST).clamp(min=0).square() * visible
         shown = found * (1 + 0.5 * torch.tanh(self.share(proximity)[..., 0]))
         return Verdict(variance, found, shown)
 
@@ -182,31 +183,23 @@ def per_frame(variance: Tensor) -> Tensor:
     return 0.5 * (-variance).exp()
 
 
-def rbf(apart_squared: Tensor) -> Tensor:
-    """Equation 5 with a bandwidth of 1, as in the paper (in UNITs for positions)."""
-    return (-0.5 * apart_squared).exp()
-
-
-def spatial_kernel(positions: Tensor) -> Tensor:
-    return rbf(torch.cdist(positions, positions).square())
-
-
-def programme(positions: Tensor, verdict: Verdict, regions: Tensor) -> tuple[Tensor, Tensor]:
+def programme(verdict: Verdict, regions: Tensor) -> tuple[Tensor, Tensor]:
     """(K [m x m], d [m]) of the quadratic programme, dense. regions [m x n]: see Frame.
 
-    d is how many frames find the point. Two points are near, in dK, where the same regions of the
-    same frames show both; K is the mean of that and the spatial kernel (section 3.2.2). Both are
-    in units of `scale`, so that K and d keep their balance whatever the number of frames.
+    d is what the point is worth to all frames. Two points are near where the same regions of the
+    same frames show both. Both are in units of `scale`, so that K and d keep their balance
+    whatever the number of frames. The paper's K is the mean of a learned and the spatial kernel;
+    here the spatial one is left out, since it favours strays (see the model card).
     """
-    found = verdict.found.sum(1)
-    unit = scale(found)
+    worth = verdict.found.sum(1)
+    unit = scale(worth)
     columns = regions + REGIONS ** 2 * torch.arange(regions.shape[1])
-    shown = torch.zeros(len(positions), REGIONS ** 2 * regions.shape[1]).scatter(
+    shown = torch.zeros(len(worth), REGIONS ** 2 * regions.shape[1]).scatter(
         1, columns, verdict.shown)
-    return 0.5 * (spatial_kernel(positions) + shown @ shown.T / unit), found / unit
+    return shown @ shown.T / unit, worth / unit
 
 
-def scale(found: Tensor) -> Tensor:
-    """The frames that find a point, in the mean over what is found."""
-    return (found.square().sum() / found.sum().clamp(min=1e-6)).clamp(min=1e-6).detach()
+def scale(worth: Tensor) -> Tensor:
+    """The mean worth of a point, weighed by worth."""
+    return (worth.square().sum() / worth.sum().clamp(min=1e-6)).clamp(min=1e-6).detach()
 

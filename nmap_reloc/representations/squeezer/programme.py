@@ -2,8 +2,8 @@
 
 The paper solves each cluster alone (section 3.2). Here a point that other clusters' frames find
 too is worth more, and what these frames have enough of is worth less, so clusters are solved
-together, `MOST_TOGETHER` points at a time. K is never made whole: the spatial kernel is between
-points of one cluster, and dK is a product of sparse factors.
+together, `MOST_TOGETHER` points at a time. K is never made whole: it is a product of sparse
+factors, or, the spatial one, between points of one cluster.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from nmap_reloc.types import Floats
 MOST_TOGETHER = 16000  # points of one programme
 MOST_OF_CLUSTER = 2500  # of more, those that most frames find compete
 STEPS, TOLERANCE = 300, 1e-3
-NOTHING = 0.02  # a point less likely to be found in a frame does not count there
+NOTHING = 0.01  # a point worth less to a frame does not count there
 
 
 @dataclass(frozen=True)
@@ -46,19 +46,16 @@ class Points:
                       self.shown[rows], self.regions[rows])
 
 
-class Kernel:
-    """K of a group of clusters as what it does to a vector. ways: "learned", K = (K_spatial + dK)
-    / 2, or "spatial", K = K_spatial."""
+class LearnedKernel:
+    """dK of a group of clusters as what it does to a vector: two points are near where the same
+    regions of the same frames show both. unit: see network.scale."""
 
     dtype = np.dtype(np.float32)
 
-    def __init__(self, group: Sequence[Points], unit: float, way: str):
-        sizes = [len(points.landmarks) for points in group]
-        self._ends = np.cumsum([0, *sizes])
-        self._blocks = [_spatial(points.positions) for points in group]
-        self._learned = way == "learned"
+    def __init__(self, group: Sequence[Points], unit: float):
+        starts = np.cumsum([0, *(len(points.landmarks) for points in group)])
         rows, columns, values = [], [], []
-        for start, points in zip(self._ends, group, strict=False):
+        for start, points in zip(starts, group, strict=False):
             row, frame = np.nonzero(points.shown > NOTHING)
             rows.append(start + row)
             columns.append(points.views[frame] * REGIONS ** 2 + points.regions[row, frame])
@@ -69,17 +66,27 @@ class Kernel:
         self._count = int(self._columns.max(initial=-1)) + 1
 
     def __matmul__(self, vector: npt.NDArray[np.floating]) -> Floats:
-        near = np.concatenate([block @ vector[a:b] for block, a, b in zip(
-            self._blocks, self._ends, self._ends[1:], strict=False)])
-        if not self._learned:
-            return near.astype(np.float32)
         told = np.bincount(self._columns, self._values * vector[self._rows], self._count)
-        shared = np.bincount(self._rows, self._values * told[self._columns], len(vector))
-        return np.asarray(0.5 * (near + shared), np.float32)
+        return np.asarray(np.bincount(self._rows, self._values * told[self._columns],
+                                      len(vector)), np.float32)
 
 
-def _spatial(positions: Floats) -> Floats:
-    """network.spatial_kernel, in numpy."""
+class SpatialKernel:
+    """K_spatial of a group of clusters (equation 5, a bandwidth of 1 in UNITs), between points of
+    one cluster."""
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, group: Sequence[Points]):
+        self._ends = np.cumsum([0, *(len(points.landmarks) for points in group)])
+        self._blocks = [_rbf(points.positions) for points in group]
+
+    def __matmul__(self, vector: npt.NDArray[np.floating]) -> Floats:
+        return np.concatenate([block @ vector[a:b] for block, a, b in zip(
+            self._blocks, self._ends, self._ends[1:], strict=False)]).astype(np.float32)
+
+
+def _rbf(positions: Floats) -> Floats:
     squares = (positions ** 2).sum(1)
     apart = squares[:, None] + squares - 2 * positions @ positions.T
     return np.asarray(np.exp(-0.5 * np.maximum(apart, 0)), np.float32)
@@ -124,7 +131,9 @@ def _solve(group: list[Points], tau: float, fraction: float, unit: float, way: s
                  for points in group]
     scores = np.concatenate([points.found.sum(1) for points in competing]) / unit
     cap = qp.cap_of(min(1.0, wanted / len(scores)), len(scores))
-    kernel, asked = Kernel(competing, unit, way), scores.astype(np.float32)
+    kernel: qp.Kernel = SpatialKernel(competing) if way == "spatial" \
+        else LearnedKernel(competing, unit)
+    asked = scores.astype(np.float32)
     weight = tau * qp.balance(kernel, asked, fraction)
     alpha = qp.solve(kernel, asked, weight, cap, STEPS, TOLERANCE)
     return (np.concatenate([points.landmarks for points in competing]),

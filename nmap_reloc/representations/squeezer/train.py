@@ -204,7 +204,7 @@ def episode_losses(network: SqueezerNetwork, scene: TrainingScene, episode: Epis
     if not with_pose:
         return parts
     regions = torch.from_numpy(np.stack([frame.regions for frame in episode.seen.frames], 1))
-    kernel, scores = programme(torch.from_numpy(episode.seen.positions), verdict, regions)
+    kernel, scores = programme(verdict, regions)
     unit = balance(kernel.detach().numpy(), scores.detach().numpy(), episode.fraction)
     alpha = select(kernel, scores, unit * network.tau.exp(), episode.fraction)
     kept = alpha * max(episode.fraction * len(alpha), 1.0)  # in caps
