@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nmap_reloc.confirm import Known, confirm
 from nmap_reloc.engines import open_engine
 from nmap_reloc.engines.base import Engine
 from nmap_reloc.errors import NmapError
@@ -18,6 +19,7 @@ from nmap_reloc.representations.squeezer.layout import StoredClusters, from_tile
 from nmap_reloc.types import Camera, Correspondences, Doubles, Features, Floats, Ints, Refusal
 from nmap_reloc.weights import content_hash
 
+ALIKE = 0.5  # least cosine of a restored descriptor with its keypoint, once a pose says where
 PRECISIONS = (2, 4, 8)  # bits of a code's numbers, in the order of the network's layers
 
 
@@ -105,6 +107,16 @@ class SqueezerDecoder:
               ) -> Solution | Refusal:
         """PnP per cluster, then on the union (paper, section 3.5)."""
         return registration.solve(correspondences, camera, options)
+
+    def confirm(self, features: Features, active: LoadedClusters, pairs: Correspondences,
+                camera: Camera, solution: Solution | Refusal, solving: SolveOptions
+                ) -> tuple[Solution | Refusal, Correspondences]:
+        """The pose refined with every point that is where it should be; not in the paper."""
+        if isinstance(solution, Refusal):
+            return solution, pairs
+        owners = np.repeat(np.arange(len(active), dtype=np.int32), np.diff(active.starts))
+        known = Known(active.positions, active.descriptors, features.descriptors, ALIKE, owners)
+        return confirm(solution, pairs, features, known, camera, solving)
 
 
 def mutual(asked: Floats, known: Floats) -> tuple[Ints, Ints, Floats]:
