@@ -13,6 +13,7 @@ from nmap_reloc.errors import NmapError
 from nmap_reloc.maps.manifest import TileEntry
 from nmap_reloc.types import Doubles
 
+SLACK = 0.02  # of a square's side, by which boxes that were rounded may overlap
 NAMED = re.compile(r"(n?\d+)_(n?\d+)")
 
 
@@ -20,8 +21,9 @@ NAMED = re.compile(r"(n?\d+)_(n?\d+)")
 class Squares:
     """Tiles I_J are squares of `side` map units along the two `axes`, counted from `corner` [2].
 
-    A site of one tile for all (side None) has tile 0_0 alone. fewest: landmarks in a square of its
-    own that become a new tile.
+    side None: one tile for all, or tiles that reach beyond their squares, as those of clusters and
+    views do: then a point goes with the nearest box, and there are no new tiles. fewest: landmarks
+    in a square of its own that become a new tile.
     """
 
     names: tuple[str, ...]
@@ -37,12 +39,15 @@ class Squares:
         """NmapError: tiles that are not named by their squares."""
         names = tuple(tile.id for tile in tiles)
         boxes = np.array([(tile.low, tile.high) for tile in tiles], np.float64)[:, :, list(axes)]
+        anywhere = Squares(names, boxes, boxes[:, 0].min(0), None, axes, fewest)
         if side is None:
-            return Squares(names, boxes, boxes[:, 0].min(0), None, axes, fewest)
+            return anywhere
         places = np.array([place_of(name) for name in names], np.float64)
         # Each box lies in its square, which bounds the corner from both sides.
         least = (boxes[:, 1] - (places + 1) * side).max(0)
         most = (boxes[:, 0] - places * side).min(0)
+        if (least > most + SLACK * side).any():
+            return anywhere
         corner = np.where(least <= most, most, (least + most) / 2)
         return Squares(names, boxes, corner, side, axes, fewest)
 
@@ -51,7 +56,7 @@ class Squares:
         else lies outside the tiles goes with the nearest."""
         flat = positions[:, list(self.axes)]
         if self.side is None or not len(flat):
-            return np.full(len(flat), self.names[0], dtype="<U64")
+            return np.array([self._nearest(point) for point in flat], dtype="<U64")
         places = np.floor((flat - self.corner) / self.side).astype(int)
         found, index, counts = np.unique(places, axis=0, return_inverse=True, return_counts=True)
         named = np.array([name_of(place) for place in found.tolist()], dtype="<U64")
@@ -71,15 +76,18 @@ class Squares:
 
     def neighbours(self, name: str, names: Sequence[str]) -> tuple[str, ...]:
         """Those of `names` around this tile, in order."""
-        if self.side is None:
+        if self.side is None and len(self.names) == 1:
             return ()
         mine = np.array(place_of(name))
         return tuple(sorted(other for other in names if other != name
                             and np.abs(np.array(place_of(other)) - mine).max() == 1))
 
     def _nearest(self, point: Doubles) -> str:
+        """The tile whose box is nearest; of several that hold the point the most central one."""
         outside = np.maximum(np.maximum(self.boxes[:, 0] - point, point - self.boxes[:, 1]), 0)
-        return self.names[int(np.linalg.norm(outside, axis=1).argmin())]
+        off_centre = np.linalg.norm(self.boxes.mean(1) - point, axis=1)
+        order = np.lexsort((off_centre, np.linalg.norm(outside, axis=1)))
+        return self.names[int(order[0])]
 
 
 def place_of(name: str) -> tuple[int, int]:

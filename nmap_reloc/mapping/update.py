@@ -18,7 +18,7 @@ from nmap_reloc.mapping.frame import check_frame
 from nmap_reloc.mapping.landmark_store import load_landmarks, save_landmarks
 from nmap_reloc.mapping.landmarks import Landmarks
 from nmap_reloc.mapping.makers import Order, open_maker
-from nmap_reloc.mapping.partition import square_side
+from nmap_reloc.mapping.partition import Piece, square_side
 from nmap_reloc.mapping.record import BuildRecord, forget
 from nmap_reloc.mapping.sources.base import Source
 from nmap_reloc.mapping.squares import Squares
@@ -41,6 +41,7 @@ from nmap_reloc.representations.neumap.voxels import choose_side, grid
 from nmap_reloc.types import Doubles
 
 CHANGED = 8  # landmarks of a tile that are new, gone or seen again: fewer are chance
+GROWTH = (1.0, 1.25, 1.6, 2.0)  # of a tile's budget, until a tile can be made within it
 SMALLEST = 1000  # bytes that are worth a tile of their own
 Names = npt.NDArray[np.str_]
 
@@ -163,11 +164,23 @@ class _Update:
         """The tile and the points that bound it."""
         mine = self._change.landmarks.subset(np.flatnonzero(owners == name))
         budget = self._budget(name, mine.positions, old.positions[before == name], len(old))
-        maker = open_maker(self._options.representation, Order(
-            mine, budget, self._options.weights, polish=self._options.polish, like=self._like))
-        piece, = maker.make(lambda pieces: sum(len(encode_tile(p.tile)) for p in pieces))
+        piece = self._piece(mine, budget)
         own = self._squares.within(name, piece.points)
         return replace(piece.tile, id=name), piece.points[own] if own.any() else piece.points
+
+    def _piece(self, mine: Landmarks, budget: int | None) -> Piece:
+        """A tile of the budget, or of a little more where none is so small. NmapError."""
+        for growth in GROWTH:
+            maker = open_maker(self._options.representation, Order(
+                mine, None if budget is None else int(growth * budget), self._options.weights,
+                polish=self._options.polish, like=self._like))
+            try:
+                piece, = maker.make(lambda made: sum(len(encode_tile(p.tile)) for p in made))
+                return piece
+            except NmapError:
+                if growth == GROWTH[-1]:
+                    raise
+        raise AssertionError("GROWTH is not empty")
 
     def _budget(self, name: str, now: Doubles, before: Doubles, all_before: int) -> int | None:
         """Bytes: what the tile had, more where it covers more; a new one as the others have.
