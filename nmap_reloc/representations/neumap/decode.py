@@ -82,21 +82,23 @@ class NeumapDecoder:
         if not len(features) or not len(rows):
             return nothing()
         asked, first, chosen = self._met(features.descriptors, codes)
-        # Engines that plan ahead gain more from a size that comes again than from fewer.
-        hopeful = self._hopeful(first[:, 0]) if self._decode.backend == "onnx" \
-            else np.arange(len(first))
+        hopeful = self._hopeful(first[:, 0])
         if not len(hopeful):
             return nothing()
-        if len(hopeful) < len(first):
+        decoded: npt.NDArray[np.int64] = np.arange(len(first))
+        # Engines that plan ahead gain more from a size that comes again than from fewer.
+        if self._decode.backend == "onnx" and len(hopeful) < len(first):
+            decoded = hopeful
             asked, first, chosen = asked[hopeful], first[hopeful], chosen[hopeful]
         out = self._decode({
             "asked": asked, "first": first, "chosen": rows[chosen], "keys": active.keys,
             "values": active.values, "marks": active.marks, "positions": active.positions,
             "voxels": active.voxels, "side": np.array([active.side], np.float32)})
         confidence = (0.5 + 0.5 * np.tanh(0.5 * out["confidence"])).astype(np.float32)
-        good = np.flatnonzero(confidence > CONFIDENT)
+        # Whatever was decoded, the answer is the same on every backend.
+        good = np.flatnonzero((confidence > CONFIDENT) & np.isin(decoded, hopeful))
         good = good[np.argsort(-confidence[good], kind="stable")]
-        keypoints = hopeful[good]
+        keypoints = decoded[good]
         return Correspondences(
             features.keypoints[keypoints].astype(np.float64),
             out["coordinates"][good].astype(np.float64) + active.origin,
