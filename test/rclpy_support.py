@@ -85,8 +85,10 @@ from nmap_reloc import standalone
 standalone.enable()
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+RCLError = rclpy_implementation.RCLError
 """
 
 

@@ -92,7 +92,7 @@ class Odometry:
         try:
             message = self.buffer.lookup_transform(target, source, Time(nanoseconds=stamp))
             return rigid_from_transform(message.transform, f"TF {target} -> {source}"), None
-        except (TransformException, NmapError) as error:
+        except (TransformException, NmapError, ValueError) as error:  # a name with a NUL in it
             return None, error
 
     def _newest(self) -> int:
@@ -104,7 +104,7 @@ class Odometry:
             return 0
 
     def _may_come(self, error: Exception | None, stamp: int) -> bool:
-        if isinstance(error, NmapError):
+        if isinstance(error, (NmapError, ValueError)):
             return False
         if isinstance(error, ExtrapolationException):
             return self._newest() < stamp

@@ -8,18 +8,30 @@ from contextlib import suppress
 
 import rclpy
 from rclpy.executors import ExternalShutdownException
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 
 from nmap_reloc.errors import NmapError
 
+RCLError = rclpy_implementation.RCLError
+
+
+# Of a lifecycle transition that does not leave the present state: Humble's and Jazzy's rclpy let
+# it out of the service's callback, so that whoever asks could end the program.
+NO_TRANSITION = "Transition is not registered"
+
 
 def _spin(node: Node) -> None:
-    try:
-        rclpy.spin(node)
-    except Exception:
-        if node.context.ok():
-            raise
-        # Asked to stop while a callback ran: what it could not publish any more is no failure.
+    while node.context.ok():
+        try:
+            rclpy.spin(node)
+        except Exception as error:
+            if not node.context.ok():
+                # Asked to stop while a callback ran: what it could not publish is no failure.
+                return
+            if not isinstance(error, RCLError) or NO_TRANSITION not in str(error):
+                raise
+            node.get_logger().error(str(error))
 
 
 def run_node(make: Callable[[], Node], arguments: list[str] | None = None) -> int:

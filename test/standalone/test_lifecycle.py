@@ -10,10 +10,12 @@ import rclpy
 from lifecycle_msgs.msg import State, Transition, TransitionEvent
 from lifecycle_msgs.srv import ChangeState, GetAvailableStates, GetAvailableTransitions, GetState
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
 from std_msgs.msg import String
 
+RCLError = rclpy_implementation.RCLError
 SUCCESS, FAILURE, ERROR = (TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE,
                            TransitionCallbackReturn.ERROR)
 
@@ -139,9 +141,12 @@ def test_a_label_serves_as_well(operator: Operator) -> None:
 
 def test_transitions_that_do_not_leave_the_state_are_refused(managed: Managed,
                                                             operator: Operator) -> None:
-    assert not operator.change(Transition.TRANSITION_ACTIVATE)
     assert not operator.change(label="deactivate")
-    assert not operator.change(Transition.TRANSITION_ACTIVE_SHUTDOWN)
+    for wrong in (Transition.TRANSITION_ACTIVATE, Transition.TRANSITION_ACTIVE_SHUTDOWN):
+        try:
+            assert not operator.change(wrong)
+        except RCLError as error:  # of the managed node: Humble and Jazzy don't catch it
+            assert "not registered" in str(error)
     assert operator.state() == "unconfigured" and managed.asked == []
 
 
@@ -189,7 +194,10 @@ def test_a_shutdown_that_fails_is_a_shutdown(managed: Managed, operator: Operato
 
 
 def test_triggers_from_within(managed: Managed) -> None:
-    assert managed.trigger_activate() == ERROR  # not from unconfigured
+    try:
+        assert managed.trigger_activate() == ERROR  # not from unconfigured
+    except RCLError as error:  # of Humble and Jazzy
+        assert "not registered" in str(error)
     assert managed.trigger_configure() == SUCCESS
     assert managed.trigger_activate() == SUCCESS
     assert managed.trigger_deactivate() == SUCCESS

@@ -37,7 +37,7 @@ def test_valid_names_pass() -> None:
     ("42topic", "must not start with a number"),
     ("topic/", "must not end with a forward slash"),
     ("a~", "unless it is the first character"),
-    ("~a", "not followed by a forward slash"),
+    ("~ab", "not followed by a forward slash"),
     ("{a", "unmatched"),
     ("a}", "unmatched"),
     ("{a?}", "substitution name must not contain"),
@@ -133,18 +133,18 @@ def test_rules_rename_nodes_and_namespaces() -> None:
 def test_the_first_rule_that_matches_counts_and_a_nodes_own_before_all() -> None:
     with world("--ros-args", "-r", "in:=one", "-r", "in:=two") as there:
         assert there.node("n").resolve_topic_name("in") == "/one"
-        own = ["-r", "in:=own", "-r", "__node:=renamed"]
+        own = ["--ros-args", "-r", "in:=own", "-r", "__node:=renamed"]
         node = there.node("m", cli_args=own)
         assert node.get_name() == "renamed"
         assert node.resolve_topic_name("in") == "/own"
         assert there.node("o", use_global_arguments=False).resolve_topic_name("in") == "/in"
 
 
-def test_only_what_follows_ros_args_is_a_rule() -> None:
-    with world("in:=no", "--ros-args", "-r", "in:=yes", "--", "-r", "out:=no") as there:
-        node = there.node()
-        assert node.resolve_topic_name("in") == "/yes"
-        assert node.resolve_topic_name("out") == "/out"
+def test_only_what_follows_ros_args_is_meant_for_ros() -> None:
+    # No rules: ROS 2 still takes a bare `in:=out` for one, as ROS 1 did.
+    with world("-p", "a:=1", "--ros-args", "-p", "b:=2", "--", "-p", "c:=3") as there:
+        node = there.node(automatically_declare_parameters_from_overrides=True)
+        assert [node.has_parameter(name) for name in "abc"] == [False, True, False]
     words = ["prog", "--flag", "--ros-args", "-r", "a:=b", "--", "word"]
     assert remove_ros_args(words) == ["prog", "--flag", "word"]
 
@@ -161,7 +161,7 @@ def test_ros_arguments_that_cannot_be_read_are_refused(args: list[str]) -> None:
 
 def test_a_nodes_own_arguments_are_checked() -> None:
     with world() as there, pytest.raises(rclpy_implementation.RCLInvalidROSArgsError):
-        there.node(cli_args=["-r", "no_rule"])
+        there.node(cli_args=["--ros-args", "-r", "no_rule"])
 
 
 def test_unknown_ros_arguments_are_refused() -> None:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import pytest
 from rclpy_support import program
 
+from nmap_reloc import standalone
+
 PROGRAMS = {
     # What the node programs of this package do.
     "node": """
@@ -19,6 +21,9 @@ PROGRAMS = {
             print("ready")
             rclpy.spin(node)
         except (KeyboardInterrupt, ExternalShutdownException):
+            print("interrupted")
+        except RCLError:  # Jazzy's, of a shutdown before it waits
+            assert not rclpy.ok()
             print("interrupted")
         finally:
             node.destroy_node()
@@ -31,7 +36,7 @@ PROGRAMS = {
         try:
             print("ready")
             rclpy.spin(node)
-        except (KeyboardInterrupt, ExternalShutdownException):
+        except (KeyboardInterrupt, ExternalShutdownException, RCLError):
             print("interrupted")
         print("clean")  # nothing is destroyed or shut down
     """,
@@ -59,6 +64,8 @@ PROGRAMS = {
             executor.spin()
         except (KeyboardInterrupt, ExternalShutdownException):
             pass
+        except RCLError:
+            assert not rclpy.ok()
         print("interrupted")
         worker.join()
         executor.shutdown()
@@ -100,8 +107,9 @@ PROGRAMS = {
     """,
 }
 CASES = [("node", signal.SIGINT), ("node", signal.SIGTERM), ("idle", signal.SIGINT),
-         ("threads", signal.SIGINT), ("threads", signal.SIGTERM), ("waiting", signal.SIGTERM),
-         ("other context", signal.SIGINT)]
+         ("threads", signal.SIGINT), ("threads", signal.SIGTERM)]
+if standalone.enable():  # Jazzy's rclpy raises while it waits, and hears no signal in a spin there
+    CASES += [("waiting", signal.SIGTERM), ("other context", signal.SIGINT)]
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +131,8 @@ def test_programs_end_cleanly(case: tuple[str, int],
     process.send_signal(case[1])
     out, error = process.communicate(timeout=20)
     assert out.splitlines() == ["interrupted", "clean"]
-    assert error == ""
+    assert error == "" or not standalone.enable()  # Jazzy's __del__ says what it can not find
+    assert "Traceback" not in error.partition("Exception ignored")[0]
     assert process.returncode == 0
 
 

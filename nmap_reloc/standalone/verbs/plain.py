@@ -72,6 +72,8 @@ def fill(message: Any, values: str) -> Any:
 
 def _filled(message: Any, values: dict[str, Any]) -> Any:
     kinds = message.get_fields_and_field_types()
+    if hasattr(message, "_check_fields"):
+        message._check_fields = True  # unless asked, Jazzy's own take anything
     for name, value in values.items():
         if name not in kinds:
             raise NmapError(f"{name}: {type(message).__name__} has no such field; it has "

@@ -78,14 +78,14 @@ class Arguments:
     stdout: bool = True
 
     @classmethod
-    def parse(cls, args: Sequence[str], *, within: bool = False) -> Arguments:
-        """within: --ros-args is implied. UnknownROSArgsError, RCLInvalidROSArgsError."""
+    def parse(cls, args: Sequence[str]) -> Arguments:
+        """UnknownROSArgsError, RCLInvalidROSArgsError."""
         remaps: list[RemapRule] = []
         parameters: list[NodeParameterSet] = []
         levels: list[tuple[str, str]] = []
         switches = {"rosout": True, "stdout": True, "external-lib": True}
         unknown: list[str] = []
-        words = iter([word for word, is_ros in _scoped(args, within) if is_ros])
+        words = iter([word for word, is_ros in _scoped(args) if is_ros])
         for word in words:
             if word in ("-r", "--remap"):
                 remaps.append(RemapRule.parse(_value(word, words)))
@@ -133,9 +133,9 @@ def _log_level(text: str) -> tuple[str, str]:
     return logger, level.upper()
 
 
-def _scoped(args: Sequence[str], within: bool = False) -> Iterator[tuple[str, bool]]:
+def _scoped(args: Sequence[str]) -> Iterator[tuple[str, bool]]:
     """Each argument, and whether it is a ROS argument; the markers themselves are left out."""
-    ros = within
+    ros = False
     for word in args:
         if word == ROS_ARGS:
             ros = True

@@ -50,7 +50,7 @@ class Node(NodeParameters, NodeEntities, NodeGraph):
                  parameter_overrides: list[Parameter] | None = None,
                  allow_undeclared_parameters: bool = False,
                  automatically_declare_parameters_from_overrides: bool = False) -> None:
-        """cli_args: ROS arguments of this node alone; they count more than the process's.
+        """cli_args: a command line of this node alone; it counts more than the process's.
 
         NotInitializedException, InvalidNodeNameException, InvalidNamespaceException, and what is
         wrong with cli_args.
@@ -68,7 +68,7 @@ class Node(NodeParameters, NodeEntities, NodeGraph):
         self._executor: weakref.ref[Executor] | None = None
         self._default_callback_group = MutuallyExclusiveCallbackGroup()
         self._rate_group = ReentrantCallbackGroup()
-        own = _arguments.Arguments.parse(cli_args or [], within=True)
+        own = _arguments.Arguments.parse(cli_args or [])
         everybodys = self._context._arguments if use_global_arguments \
             else _arguments.Arguments()
         self._arguments = (own, everybodys)  # the first counts most
