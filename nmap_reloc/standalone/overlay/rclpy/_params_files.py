@@ -26,8 +26,14 @@ _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789"))
 
+
+
+def _sequence(loader: _Loader, node: yaml.SequenceNode) -> list[Any]:
+    return loader.construct_sequence(node)
+
+
 # What launch_ros writes of a list; ROS 2's own reader looks at no tags of sequences.
-_Loader.add_constructor("tag:yaml.org,2002:python/tuple", _Loader.construct_sequence)
+_Loader.add_constructor("tag:yaml.org,2002:python/tuple", _sequence)
 
 
 @dataclass(frozen=True)
