@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -16,7 +17,7 @@ from standalone.dds_peer import IMAGE, STRING, image, wait
 from standalone.dds_world import Inbox, Start, text
 
 from nmap_reloc.errors import NmapError
-from nmap_reloc.standalone.dds import Domain, Qos
+from nmap_reloc.standalone.dds import Domain, Qos, waiter
 from nmap_reloc.standalone.messages import serialize
 
 
@@ -90,7 +91,10 @@ def test_a_frozen_reader_does_not_stop_a_best_effort_writer(domain: Domain, peer
 
 
 def test_a_callback_that_fails_does_not_silence_others(
-        domain: Domain, caplog: pytest.LogCaptureFixture) -> None:
+        domain: Domain, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A logger made after ROS 2's launch was imported hands nothing on to the root.
+    monkeypatch.setattr(logging.getLogger(waiter.__name__), "propagate", True)
+
     def fail() -> None:
         raise ValueError("my mistake")
 
