@@ -168,7 +168,7 @@ def asked(query: Tensor, view: Tensor, there: Tensor) -> Tensor:
 def together(pairs: Sequence[Pair]) -> Batch:
     """As many keypoints of each query as the poorest has; views filled up."""
     fewest = min(len(pair.query) for pair in pairs)
-    most = max(len(pair.view) for pair in pairs)
+    most = max(1, *(len(pair.view) for pair in pairs))  # of nothing there is no softmax
 
     def filled(rows: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> Tensor:
         room = [(0, most - len(rows)), *[(0, 0)] * (rows.ndim - 1)]
