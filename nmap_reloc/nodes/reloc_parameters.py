@@ -120,6 +120,9 @@ class _Localizing:
     max_rotation_sigma: float = described(
         GateOptions.max_rotation_sigma, "Deviation of the rotation, at most.", unit="deg",
         low=0.01, high=180.0)
+    max_log_false_alarms: float = described(
+        GateOptions.max_log_false_alarms, "log10 of the poses as well supported that chance would "
+        "give, at most; 0 is one, less is stricter.", low=-1000.0, high=0.0)
     max_fix_sigma: float = described(
         0.0, "Deviation of the position of one fix, at most; 0: not asked for.", unit="m",
         low=0.0, high=1000.0)
@@ -158,7 +161,8 @@ class RelocParameters(DiagnosticParameters, TrackerParameters, _Localizing, _Int
             SolveOptions(solver=self.solver, max_error=self.max_error),  # type: ignore[arg-type]
             GateOptions(self.min_inliers, self.min_inlier_ratio, self.min_spread,
                         self.max_residual, self.max_relative_sigma, self.max_fix_sigma or None,
-                        self.max_rotation_sigma, self.max_prior_distance))
+                        self.max_rotation_sigma, self.max_prior_distance,
+                        self.max_log_false_alarms))
 
 
 def _named_like(options: type[Any], values: object) -> dict[str, Any]:
