@@ -26,13 +26,15 @@ from nmap_reloc.types import Camera, Correspondences, Estimate, Features, Image,
 @dataclass(frozen=True)
 class LocalizerOptions:
     """most_voxels: decoded at once; a site with fewer needs no choice. fewest_features: an image
-    with less is refused."""
+    with less is refused. precision: of the extractor, fp32, fp16 or int8; "": as the environment
+    says."""
 
     keypoints: int = 1024
     most_voxels: int = 128
     fewest_features: int = 16
     solve: SolveOptions = SolveOptions()
     gate: gate.GateOptions = gate.GateOptions()
+    precision: str = ""
 
 
 class Localizer:
@@ -61,7 +63,8 @@ class Localizer:
         options = options or LocalizerOptions()
         site = Site.open(path)
         manifest = site.manifest
-        extractor = open_extractor(manifest.features, options.keypoints, backend)
+        extractor = open_extractor(manifest.features, options.keypoints, backend,
+                                   options.precision)
         decoder = open_decoder(manifest.representation, manifest.features, backend, weights)
         check_weights(manifest, extractor.content_hash, decoder.content_hash)
         wanted = [entry.id for entry in manifest.tiles] if tiles is None else tiles

@@ -64,10 +64,10 @@ class EngineOptions:
     cache: Path | None = None
 
     @staticmethod
-    def from_environment(threads: int = 0) -> EngineOptions:
+    def from_environment(threads: int = 0, precision: str = "") -> EngineOptions:
         """NMAP_ENGINE_PRECISION, NMAP_ENGINE_DEVICE, NMAP_ENGINE_COMPILE (anything: yes).
-        NmapError: not one of the choices."""
-        named = os.environ.get("NMAP_ENGINE_PRECISION", "")
+        precision: what to take instead of the first. NmapError: not one of the choices."""
+        named = precision or os.environ.get("NMAP_ENGINE_PRECISION", "")
         device = os.environ.get("NMAP_ENGINE_DEVICE", Device.AUTO.value)
         return EngineOptions(
             _choice("NMAP_ENGINE_PRECISION", named, Precision) if named else None,

@@ -8,11 +8,12 @@ from nmap_reloc.features.base import Extractor
 NAMES = ("learned", "sift")
 
 
-def open_extractor(name: str = "learned", keypoints: int = 1024,
-                   backend: str = "auto") -> Extractor:
+def open_extractor(name: str = "learned", keypoints: int = 1024, backend: str = "auto",
+                   precision: str = "") -> Extractor:
     """The extractor called `name`, giving at most `keypoints` features an image.
 
-    backend: the engine that runs the learned network (see engines); SIFT needs none.
+    backend: the engine that runs the learned network (see engines), precision: its arithmetic,
+    fp32, fp16 or int8, "": as the environment says; SIFT needs neither.
     Raises NmapError for an unknown name or a number of keypoints out of range.
     """
     if not 16 <= keypoints <= 65536:
@@ -23,6 +24,6 @@ def open_extractor(name: str = "learned", keypoints: int = 1024,
         return SiftExtractor(keypoints)
     if name == "learned":
         from nmap_reloc.features.learned import LearnedExtractor
-        extractor: Extractor = LearnedExtractor(keypoints, backend)
+        extractor: Extractor = LearnedExtractor(keypoints, backend, precision=precision)
         return extractor
     raise NmapError(f"features {name!r}: not an extractor; choose one of {', '.join(NAMES)}")

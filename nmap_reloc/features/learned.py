@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nmap_reloc.engines import open_engine
+from nmap_reloc.engines.base import EngineOptions
 from nmap_reloc.errors import NmapError
 from nmap_reloc.types import Features, Floats, Image
 from nmap_reloc.weights import content_hash
@@ -25,10 +26,12 @@ class LearnedExtractor:
     name = "learned"
 
     def __init__(self, keypoints: int = 1024, backend: str = "auto",
-                 weights: Path | None = None, threads: int = 0):
+                 weights: Path | None = None, threads: int = 0, precision: str = ""):
+        """NmapError: the network is missing, nothing can run it, or no such precision."""
         self.keypoints = keypoints
         self.content_hash = content_hash("features", weights)
-        self._engine = open_engine("features", backend, weights, threads)
+        self._engine = open_engine("features", backend, weights, threads,
+                                   EngineOptions.from_environment(threads, precision))
         self._slots = np.zeros(keypoints, np.float32)
         self._slots.flags.writeable = False  # so an engine may keep it on its device
         self._pixels: Floats = np.zeros((1, 1, 64, 64), np.float32)

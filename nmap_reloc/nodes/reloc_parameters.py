@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from nmap_reloc.engines import BACKENDS
+from nmap_reloc.engines.base import Precision
 from nmap_reloc.gate import GateOptions
 from nmap_reloc.localizer import LocalizerOptions
 from nmap_reloc.nodes.described import described
@@ -29,6 +30,10 @@ class _Interface:
         "active_tiles.", choices=("all", "managed"), read_only=True)
     backend: str = described(
         "auto", "What runs the networks.", choices=BACKENDS, read_only=True)
+    precision: str = described(
+        "", "Arithmetic of the extractor; empty: NMAP_ENGINE_PRECISION, else FP16 by TensorRT and "
+        "FP32 by others. int8 is the fastest on a CPU with VNNI or ARM's dot product.",
+        choices=("", *(choice.value for choice in Precision)), read_only=True)
     keypoints: int = described(
         LocalizerOptions.keypoints, "Features extracted from an image, at most.", low=64,
         high=8192, read_only=True)
@@ -162,7 +167,7 @@ class RelocParameters(DiagnosticParameters, TrackerParameters, _Localizing, _Int
             GateOptions(self.min_inliers, self.min_inlier_ratio, self.min_spread,
                         self.max_residual, self.max_relative_sigma, self.max_fix_sigma or None,
                         self.max_rotation_sigma, self.max_prior_distance,
-                        self.max_log_false_alarms))
+                        self.max_log_false_alarms), self.precision)
 
 
 def _named_like(options: type[Any], values: object) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from nmap_reloc.engines import open_engine
 from nmap_reloc.engines.base import EngineOptions, Precision
 from nmap_reloc.engines.quantize import quantize
 from nmap_reloc.errors import NmapError
-from nmap_reloc.features.learned import LEAST_SCORE
+from nmap_reloc.features.learned import LEAST_SCORE, LearnedExtractor
 
 EIGHT = EngineOptions(precision=Precision.INT8, threads=1)
 
@@ -47,6 +47,15 @@ def test_it_answers_nearly_the_same(weights: Path) -> None:
     described = b["descriptors"][apart.argmin(1)[same]]
     assert np.median((a["descriptors"][real][same] * described).sum(1)) > 0.98
     assert a["global_descriptor"] @ b["global_descriptor"] > 0.98
+
+
+def test_the_extractor_takes_the_precision_it_is_told(weights: Path) -> None:
+    image = (255 * picture(160, 192, 80)["image"][0, 0]).astype(np.uint8)
+    plain, eight = (LearnedExtractor(80, "onnx", weights, 1, precision)(image)
+                    for precision in ("fp32", "int8"))
+    assert len(eight) and not np.array_equal(plain.scores, eight.scores)
+    with pytest.raises(NmapError, match="'fp12': choose one of fp32, fp16, int8"):
+        LearnedExtractor(80, "onnx", weights, 1, "fp12")
 
 
 def test_only_the_feature_network_has_8_bits(neumap_weights: Path) -> None:
