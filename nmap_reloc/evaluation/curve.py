@@ -29,17 +29,22 @@ COLOURS = {UNCOMPRESSED: "#6e7781", "neumap": "#0969da", "hybrid": "#cf222e",
            "maddr": "#1a7f37", "squeezer": "#9a6700", "pq": "#8250df"}
 SPARE = ("#bf3989", "#0a7d91", "#953800", "#424a53")
 MARKS = "osD^vPX*"
+Style = tuple[str, str, str, str]  # of a Line: name, colour, mark, dash
 Rows = Sequence[Mapping[str, Any]]  # as in bench.json, those that were measured
 
 
 @dataclass(frozen=True)
 class Line:
-    """One representation: bytes [N] or shares of the classical map, ascending; recall [N] 0..1;
-    error [N] in map units or relative to uncompressed, infinite where most queries are lost."""
+    """One representation, dashed for weights other than the shipped ones.
+
+    size [N] bytes or shares of the classical map, ascending; recall [N] 0..1; error [N] in map
+    units or relative to uncompressed, infinite where most queries are lost.
+    """
 
     name: str
     colour: str
     mark: str
+    dash: str
     size: list[float]
     recall: list[float]
     error: list[float]
@@ -94,7 +99,7 @@ def summary_curve(rows: Rows) -> str:
     names = ", ".join(sorted(scenes))
     return _draw(f"{len(scenes)} scenes: {names}", lines, "map [% of the classical map]",
                  "recall (5 cm, 5°; 1 % of span, 2°) [%]",
-                 "median error / uncompressed, same features")
+                 "median error / uncompressed")
 
 
 def _mean_point(rows: Rows) -> tuple[float, float, float]:
@@ -106,8 +111,8 @@ def _mean_point(rows: Rows) -> tuple[float, float, float]:
             float(np.exp(np.log(np.maximum(ratios, 1e-9)).mean())))
 
 
-def _grouped(rows: Rows) -> list[tuple[tuple[str, str, str], list[Mapping[str, Any]]]]:
-    """((name, colour, mark), rows by size) for every kind of map."""
+def _grouped(rows: Rows) -> list[tuple[Style, list[Mapping[str, Any]]]]:
+    """((name, colour, mark, dash), rows by size) for every kind of map."""
     kinds: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
     for row in rows:
         if row.get("selection"):  # compared at equal points, not at a budget
@@ -121,7 +126,8 @@ def _grouped(rows: Rows) -> list[tuple[tuple[str, str, str], list[Mapping[str, A
         name = "uncompressed" if key[0] == UNCOMPRESSED else key[0]
         words = [name, *(["SIFT"] if key[1] == "sift" else []), *([key[2]] if key[2] else [])]
         found.sort(key=lambda row: row["map_bytes"])
-        grouped.append(((", ".join(words), colours[key[0]], MARKS[i % len(MARKS)]), found))
+        grouped.append(((", ".join(words), colours[key[0]], MARKS[i % len(MARKS)],
+                         "--" if key[2] else "-"), found))
     return grouped
 
 
@@ -154,7 +160,7 @@ def _plot(axes: Axes, line: Line, values: Doubles) -> None:
     dotted = len(line.size) == 1
     axes.plot(np.array(line.size)[good], values[good], label=line.name, color=line.colour,
               marker=line.mark, markersize=5, linewidth=1.6, markerfacecolor="white" if dotted
-              else line.colour, linestyle="-", alpha=0.9)
+              else line.colour, linestyle=line.dash, alpha=0.9)
     if dotted and good.all():  # an uncompressed map is a level to reach
         axes.axhline(float(values[0]), color=line.colour, linewidth=0.8, linestyle=(0, (2, 3)))
 

@@ -60,6 +60,7 @@ def svg(figure: Figure, name: str, title: str) -> str:
 
 def decades(axis: Axis, ratio: float) -> None:
     """Ticks of a log axis that spans ``ratio``, written 0.001 and not as a power."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if ratio < 50 else (1,), numticks=9))
+    subs = (1, 1.2, 1.5, 2, 3, 5, 7) if ratio < 5 else (1, 2, 5) if ratio < 50 else (1,)
+    axis.set_major_locator(LogLocator(subs=subs, numticks=9))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(lambda value, _: f"{value:g}")
