@@ -79,8 +79,11 @@ def world(*args: str) -> Iterator[World]:
         made.close()
 
 
+# A shell starts what it puts in the background with Ctrl-C ignored; the tests' programs must not
+# inherit that.
 PREAMBLE = """
-import sys, threading, time
+import signal, sys, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from nmap_reloc import standalone
 standalone.enable()
 import rclpy
