@@ -25,7 +25,7 @@ def bench(
              "each also with :sift or :learned.")] = "landmarks,neumap",
     budgets: Annotated[str, typer.Option(
         help="Comma-separated sizes of compressed maps: a share of the classical map's bytes "
-             "(0.25%) or bytes (40KB); SCENE=40KB for one scene only.")] = "1%,0.25%,0.1%",
+             "(0.25%) or bytes (40KB); SCENE=40KB for one scene only; none.")] = "1%,0.25%,0.1%",
     reference_bytes: Annotated[list[str] | None, typer.Option(
         help="SCENE=BYTES of the classical map (repeatable); default: measured by building "
              "it.")] = None,
@@ -52,6 +52,9 @@ def bench(
     points: Annotated[str, typer.Option(
         help="Share of the points that --selection keeps; 1.5%:100 for at least 100 in a "
              "cluster.")] = "1.5%",
+    per_view: Annotated[str | None, typer.Option(
+        help="Further rows of maddr and pq, keypoints a view, such as 256,1024: 2-byte codes "
+             "against 8-byte ones on the same views and keypoints, whatever the bytes.")] = None,
 ) -> None:
     """Measure every representation on scenes: size, accuracy and time.
 
@@ -64,6 +67,7 @@ def bench(
         parse_budgets,
         parse_decoders,
         parse_kinds,
+        parse_per_view,
         parse_reference_bytes,
         parse_selections,
     )
@@ -74,7 +78,8 @@ def bench(
     order = Order(parse_kinds(representations), parse_budgets(budgets),
                   parse_reference_bytes(reference_bytes or ()), parse_decoders(decoder or ()),
                   speed_images, foreign,
-                  parse_selections(selection, points) if selection else ())
+                  parse_selections(selection, points) if selection else (),
+                  parse_per_view(per_view) if per_view else ())
     results = Results(output, machine())
     rows = measure(open_scenes(scenes), order, Workshop(work, keypoints, backend), results.save)
     print_rows(rows)

@@ -13,11 +13,11 @@ import numpy as np
 from nmap_reloc.errors import NmapError
 from nmap_reloc.evaluation.evaluate import Localizes, camera_centres, evaluate
 from nmap_reloc.evaluation.foreign import ask_foreign
-from nmap_reloc.evaluation.options import UNCOMPRESSED, Budget, Kind
+from nmap_reloc.evaluation.options import UNCOMPRESSED, Budget, Kind, compared
 from nmap_reloc.evaluation.rows import Row
 from nmap_reloc.evaluation.speed import compare
 from nmap_reloc.mapping.landmarks import Landmarks
-from nmap_reloc.mapping.selection import Selection
+from nmap_reloc.mapping.selection import Choice, Selection
 from nmap_reloc.mapping.sources import PosedImage, Source
 from nmap_reloc.representations import WITHOUT_NETWORK
 
@@ -47,7 +47,8 @@ class Order:
 
     decoders: weights for an additional row per budget, by scene (None: for every scene).
     speed_images: how many queries are timed against SIFT (0: none). foreign: how many queries of
-    each other scene are asked as well. selections: further rows of squeezer maps.
+    each other scene are asked as well. selections: further rows of squeezer maps; per_view: of
+    maddr and pq, with so many keypoints of each view.
     """
 
     kinds: tuple[Kind, ...]
@@ -57,6 +58,7 @@ class Order:
     speed_images: int = 20
     foreign: int = 0
     selections: tuple[Selection, ...] = ()
+    per_view: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,9 +101,12 @@ def jobs(scene: str, order: Order) -> Iterator[Job]:
             if budget.scene in (None, scene):
                 yield from (Job(kind, budget, decoder) for decoder in decoders
                             if decoder is None or kind.representation not in WITHOUT_NETWORK)
-        if kind.representation == "squeezer":
-            yield from (Job(replace(kind, selection=selection), None, decoder)
-                        for selection in order.selections for decoder in decoders)
+        chosen: list[Choice] = list(order.selections if kind.representation == "squeezer" else ())
+        chosen += [top for keypoints in order.per_view
+                   if (top := compared(kind.representation, keypoints))]
+        yield from (Job(replace(kind, selection=choice), None, decoder)
+                    for choice in chosen for decoder in decoders
+                    if decoder is None or kind.representation not in WITHOUT_NETWORK)
 
 
 def queries_of(source: Source) -> tuple[PosedImage, ...]:

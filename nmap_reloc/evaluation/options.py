@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nmap_reloc import text
 from nmap_reloc.errors import NmapError
-from nmap_reloc.mapping.selection import Selection
+from nmap_reloc.mapping.selection import Choice, Selection, TopK
 
 _UNITS = {"": 1, "b": 1, "kb": 1000, "mb": 1000 ** 2, "gb": 1000 ** 3, "kib": 1024,
           "mib": 1024 ** 2, "gib": 1024 ** 3}
@@ -18,6 +18,7 @@ REPRESENTATIONS = {"landmarks": ("sift", "learned"), "neumap": ("learned",),
                    "maddr": ("learned",), "pq": ("learned",)}
 FEATURES = ("sift", "learned")
 UNCOMPRESSED = "landmarks"
+COMPARED = {"maddr": 4, "pq": 16}  # numbers in a code: MAD-DR against PQ of four times its bytes
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,11 @@ class Budget:
 @dataclass(frozen=True)
 class Kind:
     """A way to make a map: representation ("landmarks" is uncompressed) and its features.
-    selection: of a squeezer map whose size is not a budget's."""
+    selection: of a map whose size is not a budget's."""
 
     representation: str
     features: str
-    selection: Selection | None = None
+    selection: Choice | None = None
 
 
 def parse_size(words: str) -> int:
@@ -57,8 +58,8 @@ def parse_size(words: str) -> int:
 
 
 def parse_budgets(words: str) -> tuple[Budget, ...]:
-    """``1%,0.25%,redkitchen=40KB`` -> budgets in that order."""
-    return tuple(_budget(word) for word in _items(words))
+    """``1%,0.25%,redkitchen=40KB`` -> budgets in that order; ``none`` -> none."""
+    return () if words == "none" else tuple(_budget(word) for word in _items(words))
 
 
 def parse_kinds(words: str) -> tuple[Kind, ...]:
@@ -90,6 +91,21 @@ def parse_selections(ways: str, points: str) -> tuple[Selection, ...]:
                             "1.5%:100") from None
         made += [Selection(way, fraction, at_least) for way in _items(ways)]
     return tuple(made)
+
+
+def parse_per_view(words: str) -> tuple[int, ...]:
+    """``256,1024`` -> keypoints of each view. NmapError otherwise."""
+    for word in _items(words):
+        if not word.isdigit() or not int(word):
+            raise NmapError(f"--per-view {word}: not a number of keypoints; write it like 256")
+    return tuple(dict.fromkeys(int(word) for word in _items(words)))
+
+
+def compared(representation: str, keypoints: int) -> TopK | None:
+    """The paper's comparison of descriptors: the same views and keypoints of each, whatever the
+    bytes. None: the representation has no part in it."""
+    width = COMPARED.get(representation)
+    return None if width is None else TopK(keypoints, width)
 
 
 def parse_reference_bytes(words: Iterable[str]) -> dict[str, int]:

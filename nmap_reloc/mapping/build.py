@@ -16,7 +16,7 @@ from nmap_reloc.localizer import Localizer, LocalizerOptions
 from nmap_reloc.mapping.landmarks import Landmarks
 from nmap_reloc.mapping.makers import Order, open_maker
 from nmap_reloc.mapping.partition import Piece
-from nmap_reloc.mapping.selection import Selection
+from nmap_reloc.mapping.selection import Choice, Selection
 from nmap_reloc.maps.held_out import Limits, decode_held_out, encode_held_out
 from nmap_reloc.maps.manifest import Manifest, tile_entry, verification_entry
 from nmap_reloc.maps.store import Site, next_version, save_site
@@ -34,8 +34,8 @@ SELF_CHECK = 80  # bytes of the manifest for the recall that is measured when al
 class BuildOptions:
     """budget: bytes of the finished site, retrieval included; None: a hundredth of all
     observations. tile: side in map units, None: 20 m, one tile where the unit is arbitrary.
-    polish: gradient steps that adapt the codes. selection: of a squeezer map. weights:
-    folder of the networks, None: the shipped ones."""
+    polish: gradient steps that adapt the codes. selection: of a squeezer map, or of one of
+    views. weights: folder of the networks, None: the shipped ones.
 
     representation: str = "neumap"
     budget: int | None = None
@@ -44,7 +44,7 @@ class BuildOptions:
     site_id: str | None = None
     polish: int = 0
     weights: Path | None = None
-    selection: Selection = Selection()
+    selection: Choice = Selection()
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from nmap_reloc.errors import NmapError
 from nmap_reloc.mapping.makers import Measure, Order
 from nmap_reloc.mapping.neumap_tiles import position_bits, resolution
 from nmap_reloc.mapping.partition import TILE, Piece, ground_axes
+from nmap_reloc.mapping.selection import TopK
 from nmap_reloc.maps.tile import Tile
 from nmap_reloc.representations import network_name
 from nmap_reloc.representations.maddr.encode import (
@@ -51,7 +52,9 @@ class ViewMaker(ABC):
         self._tile = side if side is None or order.tile is not None else TILES_ACROSS * TILE
         self._resolution = resolution(landmarks)
         seen = observed(landmarks) & sound(landmarks)
-        self._views = choose_views(seen, max(2, int(VIEW_SHARE * self._budget / VIEW_BYTES)))
+        self._top = order.selection if isinstance(order.selection, TopK) else None
+        self._views = choose_views(seen, len(seen) if self._top else
+                                   max(2, int(VIEW_SHARE * self._budget / VIEW_BYTES)))
         self._seen = seen[self._views]
         place = np.full(len(landmarks), len(landmarks))
         ranked = rank(landmarks, len(landmarks))
@@ -60,10 +63,12 @@ class ViewMaker(ABC):
 
     def make(self, measure: Measure) -> list[Piece]:
         """The widest codes with which each view can keep PLENTY of keypoints, or all there are;
-        else the narrowest, and as many keypoints as fit.
+        else the narrowest, and as many keypoints as fit. Or what order.selection asks for.
 
         NmapError names the smallest budget that can be met.
         """
+        if self._top is not None:
+            return self.pieces(self._top.keypoints, self._top.width)
         for width in reversed(self.widths):
             least = PLENTY if width > self.widths[0] else FEWEST_KEYPOINTS
             pieces = self.pieces(least, width)

@@ -11,7 +11,7 @@ from typing import Protocol
 from nmap_reloc.errors import NmapError
 from nmap_reloc.mapping.landmarks import Landmarks
 from nmap_reloc.mapping.partition import TILE, Piece
-from nmap_reloc.mapping.selection import Selection
+from nmap_reloc.mapping.selection import Choice, Selection
 from nmap_reloc.maps.tile import Tile
 
 COMPRESSION = 100  # without a budget: so many times smaller than all observations
@@ -43,7 +43,7 @@ class Order:
     tile: float | None = None
     polish: int = 0
     like: Tile | None = None
-    selection: Selection = Selection()
+    selection: Choice = Selection()
 
     def wanted(self) -> int:
         """The budget, bytes; where there is none a hundredth of all observations."""

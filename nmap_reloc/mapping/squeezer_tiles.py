@@ -11,6 +11,7 @@ from nmap_reloc.mapping.budget import most_within
 from nmap_reloc.mapping.makers import Measure, Order
 from nmap_reloc.mapping.neumap_tiles import RETRIEVAL_SHARE, SEEN, position_bits, resolution
 from nmap_reloc.mapping.partition import Part, Piece, ground_axes, partition
+from nmap_reloc.mapping.selection import Selection
 from nmap_reloc.maps.retrieval import PREFIX, RetrievalIndex
 from nmap_reloc.maps.tile import Arrays
 from nmap_reloc.representations import network_name
@@ -35,6 +36,7 @@ class SqueezerMaker:
 
     def __init__(self, order: Order):
         landmarks = order.landmarks
+        assert isinstance(order.selection, Selection)
         network = open_network(network_name("squeezer", landmarks.features) or "", order.weights)
         assert isinstance(network, SqueezerNetwork)
         self._network, self._landmarks = network, landmarks

@@ -20,7 +20,7 @@ from nmap_reloc.evaluation.results import Results
 from nmap_reloc.evaluation.rows import against_uncompressed, row_json
 from nmap_reloc.evaluation.speed import compare, machine
 from nmap_reloc.mapping.landmarks import Landmarks, View
-from nmap_reloc.mapping.selection import Selection
+from nmap_reloc.mapping.selection import Selection, TopK
 from nmap_reloc.mapping.sources.base import Source
 
 COUNT = 6
@@ -85,6 +85,16 @@ def test_selections_are_further_rows_of_squeezer() -> None:
             for job in jobs("kitchen", plan)] == [
         ("neumap", "1 %", None), ("squeezer", "1 %", None), ("squeezer", None, ways[0]),
         ("squeezer", None, ways[1])]
+
+
+def test_so_many_keypoints_of_each_view_are_further_rows_of_maddr_and_pq(tmp_path: Path) -> None:
+    weights = tmp_path / "other.safetensors"
+    kinds = tuple(Kind(name, "learned") for name in ("neumap", "maddr", "pq"))
+    plan = Order(kinds, (), decoders={"kitchen": weights}, per_view=(256,))
+    ours, theirs = TopK(256, 4), TopK(256, 16)
+    assert [(job.kind.representation, job.kind.selection, job.decoder)
+            for job in jobs("kitchen", plan)] == [
+        ("maddr", ours, None), ("maddr", ours, weights), ("pq", theirs, None)]
 
 
 def test_bench_measures_and_leaves_its_files(tmp_path: Path) -> None:

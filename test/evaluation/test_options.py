@@ -26,6 +26,7 @@ def test_wrong_sizes_are_one_line(words: str) -> None:
 def test_budgets_are_shares_or_bytes_for_all_scenes_or_one() -> None:
     share, count = options.parse_budgets("0.25%, redkitchen=40KB")
     assert (share.label, share.scene, share.bytes(81_226_096)) == ("0.25 %", None, 203_065)
+    assert options.parse_budgets("none") == ()
     assert (count.label, count.scene, count.bytes(1)) == ("40 KB", "redkitchen", 40_000)
 
 
@@ -65,3 +66,14 @@ def test_selections_are_ways_times_points() -> None:
         options.parse_selections("kc", "many")
     with pytest.raises(NmapError, match=r"selection 'best'"):
         options.parse_selections("best", "1%")
+
+
+def test_keypoints_of_a_view() -> None:
+    assert options.parse_per_view("256, 1024,256") == (256, 1024)
+    for words in ("0", "-3", "many", ""):
+        with pytest.raises(NmapError):
+            options.parse_per_view(words)
+    ours, theirs = options.compared("maddr", 256), options.compared("pq", 256)
+    assert ours is not None and theirs is not None and theirs.width == 4 * ours.width
+    assert ours.label == "256 keypoints a view, 2-byte codes"
+    assert options.compared("neumap", 256) is None

@@ -16,6 +16,8 @@ from nmap_reloc.mapping.landmarks import Landmarks
 from nmap_reloc.mapping.maddr_tiles import MaddrMaker
 from nmap_reloc.mapping.makers import Order
 from nmap_reloc.mapping.partition import Piece
+from nmap_reloc.mapping.pq_tiles import PqMaker
+from nmap_reloc.mapping.selection import TopK
 from nmap_reloc.maps.tile import encode_tile
 from nmap_reloc.representations.maddr import encode
 from nmap_reloc.representations.maddr.encode import best_of_views, choose_views, sound
@@ -99,6 +101,17 @@ def test_few_bytes_keep_few_views(scene: Landmarks, weights: Path) -> None:
     many = MaddrMaker(Order(scene, 40_000, weights)).pieces(30, 4)[0].tile
     few = MaddrMaker(Order(scene, 4_000, weights)).pieces(30, 4)[0].tile
     assert len(from_tile(few)) < len(from_tile(many))
+
+
+def test_top_k_of_the_same_views_whatever_the_bytes(scene: Landmarks, weights: Path) -> None:
+    """Only the codes differ."""
+    ours, theirs = (maker(Order(scene, 3_000, weights, selection=TopK(40, width))).make(weight)
+                    for maker, width in ((MaddrMaker, 4), (PqMaker, 16)))
+    a, b = from_tile(ours[0].tile), from_tile(theirs[0].tile)
+    assert (a.landmarks.codes.shape[1], b.landmarks.codes.shape[1]) == (4, 16)
+    np.testing.assert_array_equal(a.seen, b.seen)
+    np.testing.assert_array_equal(a.landmarks.positions, b.landmarks.positions)
+    assert len(a) > len(from_tile(MaddrMaker(Order(scene, 3_000, weights)).pieces(40, 4)[0].tile))
 
 
 def test_a_budget_that_cant_be_met(scene: Landmarks, weights: Path, tmp_path: Path) -> None:
