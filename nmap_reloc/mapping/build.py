@@ -35,7 +35,7 @@ class BuildOptions:
     """budget: bytes of the finished site, retrieval included; None: a hundredth of all
     observations. tile: side in map units, None: 20 m, one tile where the unit is arbitrary.
     polish: gradient steps that adapt the codes. selection: of a squeezer map, or of one of
-    views. weights: folder of the networks, None: the shipped ones.
+    views. weights: folder of the networks, None: the shipped ones."""
 
     representation: str = "neumap"
     budget: int | None = None
