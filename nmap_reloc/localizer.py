@@ -26,8 +26,8 @@ from nmap_reloc.types import Camera, Correspondences, Estimate, Features, Image,
 @dataclass(frozen=True)
 class LocalizerOptions:
     """most_voxels: decoded at once; a site with fewer needs no choice. fewest_features: an image
-    with less is refused. precision: of the extractor, fp32, fp16 or int8; "": as the environment
-    says."""
+    with less is refused. precision: of the extractor, fp32, fp16, int8, or auto: what this
+    machine is fastest at; "": as the environment says, else the same on every CPU."""
 
     keypoints: int = 1024
     most_voxels: int = 128

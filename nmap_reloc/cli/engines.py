@@ -99,7 +99,7 @@ def quantize(
     most_images: Annotated[int, typer.Option(min=1, help="Of those, so many.")] = 100,
     weights: Weights = None,
 ) -> None:
-    """Make the feature network in 8 bits for onnxruntime on a CPU (NMAP_ENGINE_PRECISION=int8)."""
+    """Make the feature network in 8 bits, for onnxruntime on a CPU."""
     from nmap_reloc.engines import quantize as eight
     from nmap_reloc.engines.calibration import calibration
 
@@ -160,6 +160,7 @@ def _backends() -> dict[str, dict[str, Any]]:
     from importlib.metadata import PackageNotFoundError, version
 
     from nmap_reloc.engines.base import EngineError
+    from nmap_reloc.engines.processor import eight_bit_products
     from nmap_reloc.engines.tensorrt import device_facts
 
     found: dict[str, dict[str, Any]] = {}
@@ -173,7 +174,8 @@ def _backends() -> dict[str, dict[str, Any]]:
         import onnxruntime
         providers = ", ".join(name.removesuffix("ExecutionProvider")
                               for name in onnxruntime.get_available_providers())
-        found["onnx"] = {"says": f"onnxruntime {onnxruntime.__version__} with {providers}"}
+        found["onnx"] = {"says": f"onnxruntime {onnxruntime.__version__} with {providers}; in 8 "
+                                 f"bits: {eight_bit_products() or 'not faster here'}"}
     except ImportError as problem:
         found["onnx"] = {"says": f"no ({problem})"}
     try:

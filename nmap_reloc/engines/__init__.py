@@ -78,11 +78,15 @@ def _tensorrt(network: str, weights: Path | None, options: EngineOptions) -> Eng
 
 def _onnx(network: str, weights: Path | None, options: EngineOptions) -> Engine:
     try:
-        from nmap_reloc.engines.onnx import INT8, OnnxEngine
+        from nmap_reloc.engines.onnx import INT8, OnnxEngine, quickest
     except ImportError as error:
         raise EngineError(f"backend onnx: {error}; pip install onnxruntime") from error
-    eight = options.precision is Precision.INT8 and graph_of(network) == "features"
-    return OnnxEngine(find(network + (INT8 if eight else ".onnx"), weights), options)
+    if graph_of(network) == "features":
+        if options.precision is Precision.INT8:
+            return OnnxEngine(find(network + INT8, weights), options)
+        if options.precision is None and options.quick:
+            return quickest(network, weights, options)
+    return OnnxEngine(find(f"{network}.onnx", weights), options)
 
 
 def _torch(network: str, weights: Path | None, options: EngineOptions) -> Engine:

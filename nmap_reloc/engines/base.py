@@ -36,6 +36,9 @@ class Precision(str, Enum):
     INT8 = "int8"  # the feature network only; the others take FP16
 
 
+AUTO = "auto"  # the precision that this machine is fastest at (EngineOptions.quick)
+
+
 class Device(str, Enum):
     """Where onnxruntime and torch run."""
 
@@ -49,7 +52,9 @@ class Device(str, Enum):
 class EngineOptions:
     """precision: None: FP16 by TensorRT, FP32 elsewhere; onnxruntime takes FP32 for FP16.
 
-    threads: 0: the library's choice.
+    quick: where precision is None and onnxruntime runs on a CPU that is fast in 8 bits, the
+    feature network takes INT8: what a robot wants. Without it the same image gives the same
+    features on every CPU, as maps and measurements need. threads: 0: the library's choice.
     compile: torch compiles the network at its first call. background: with `auto` a missing
     TensorRT plan is built while another backend answers. workspace: bytes a TensorRT layer may
     take besides its tensors. cache: folder of the plans, None: see cache.py.
@@ -62,17 +67,21 @@ class EngineOptions:
     background: bool = True
     workspace: int = 512 << 20
     cache: Path | None = None
+    quick: bool = False
 
     @staticmethod
     def from_environment(threads: int = 0, precision: str = "") -> EngineOptions:
         """NMAP_ENGINE_PRECISION, NMAP_ENGINE_DEVICE, NMAP_ENGINE_COMPILE (anything: yes).
-        precision: what to take instead of the first. NmapError: not one of the choices."""
-        named = precision or os.environ.get("NMAP_ENGINE_PRECISION", "")
+        precision: what to take instead of the first; AUTO: the first, and `quick` where it is not
+        given. NmapError: not one of the choices."""
+        named = "" if precision == AUTO else precision
+        named = named or os.environ.get("NMAP_ENGINE_PRECISION", "") or precision
         device = os.environ.get("NMAP_ENGINE_DEVICE", Device.AUTO.value)
         return EngineOptions(
-            _choice("NMAP_ENGINE_PRECISION", named, Precision) if named else None,
+            None if named in ("", AUTO) else _choice("NMAP_ENGINE_PRECISION", named, Precision,
+                                                     AUTO),
             _choice("NMAP_ENGINE_DEVICE", device, Device), threads,
-            bool(os.environ.get("NMAP_ENGINE_COMPILE")))
+            bool(os.environ.get("NMAP_ENGINE_COMPILE")), quick=named == AUTO)
 
 
 class Engine(Protocol):
@@ -111,9 +120,9 @@ class Engine(Protocol):
         ...
 
 
-def _choice(variable: str, value: str, kind: type[Precision] | type[Device]) -> Any:
+def _choice(variable: str, value: str, kind: type[Precision] | type[Device], *more: str) -> Any:
     try:
         return kind(value)
     except ValueError:
-        choices = ", ".join(member.value for member in kind)
+        choices = ", ".join([*(member.value for member in kind), *more])
         raise NmapError(f"{variable}={value!r}: choose one of {choices}") from None

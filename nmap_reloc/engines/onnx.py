@@ -11,12 +11,14 @@ import onnxruntime
 
 from nmap_reloc.engines.base import Arrays, Device, EngineError, EngineOptions
 from nmap_reloc.engines.cache import default_folder
+from nmap_reloc.engines.processor import eight_bit_products
 from nmap_reloc.engines.shapes import AXES, graph_of, profile
 from nmap_reloc.errors import NmapError
-from nmap_reloc.weights import content_hash
+from nmap_reloc.weights import content_hash, find
 
 INT8 = ".int8.onnx"  # `nmap-reloc engines quantize` makes it
-NAMES = {"CPUExecutionProvider": "CPU", "CUDAExecutionProvider": "CUDA",
+CPU = "CPUExecutionProvider"
+NAMES = {CPU: "CPU", "CUDAExecutionProvider": "CUDA",
          "TensorrtExecutionProvider": "TensorRT provider"}
 TYPES = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(float16)": np.float16,
          "tensor(int32)": np.int32, "tensor(bool)": np.bool_}
@@ -27,8 +29,9 @@ class OnnxEngine:
 
     backend = "onnx"
 
-    def __init__(self, path: Path, options: EngineOptions | None = None):
-        """EngineError: the provider that was asked for is not in this onnxruntime."""
+    def __init__(self, path: Path, options: EngineOptions | None = None, why: str = ""):
+        """why: in this precision. EngineError: the provider that was asked for is not in this
+        onnxruntime."""
         options = options or EngineOptions()
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = options.threads
@@ -46,7 +49,7 @@ class OnnxEngine:
         used = self._session.get_providers()[0]
         eight = path.name.endswith(INT8)
         self.reason = (f"onnxruntime {onnxruntime.__version__} on {NAMES.get(used, used)}, "
-                       f"{'int8' if eight else 'fp32'}")
+                       f"{'int8' if eight else 'fp32'}{why and f' ({why})'}")
         if eight:
             _check_weights(path, self._session.get_modelmeta().custom_metadata_map)
         inputs = self._session.get_inputs()
@@ -67,6 +70,23 @@ class OnnxEngine:
         self._session = None
 
 
+def quickest(network: str, weights: Path | None, options: EngineOptions) -> OnnxEngine:
+    """In 8 bits where the processor is fast at them and there is a file for it, else in FP32;
+    the engine's reason says why. weights: folder, None: the shipped ones."""
+    plain = find(f"{network}.onnx", weights)
+    if _providers(plain, options)[0] != CPU:
+        return OnnxEngine(plain, options)
+    instructions = eight_bit_products()
+    if instructions is None:
+        return OnnxEngine(plain, options, "the processor has no products of 8 bits, or none is "
+                                          "known of")
+    try:
+        return OnnxEngine(find(network + INT8, weights), options,
+                          f"the processor has {instructions}")
+    except NmapError as problem:
+        return OnnxEngine(plain, options, f"not int8: {problem}")
+
+
 def _check_weights(path: Path, metadata: dict[str, str]) -> None:
     """NmapError: the weights beside it are not those that it was made of."""
     if metadata.get("weights") != content_hash(path.name.removesuffix(INT8), path.parent):
@@ -77,7 +97,7 @@ def _check_weights(path: Path, metadata: dict[str, str]) -> None:
 def _providers(path: Path, options: EngineOptions) -> list[Any]:
     """Best first; onnxruntime itself falls back to the next one."""
     available = onnxruntime.get_available_providers()
-    wanted = {Device.CPU: "CPUExecutionProvider", Device.CUDA: "CUDAExecutionProvider",
+    wanted = {Device.CPU: CPU, Device.CUDA: "CUDAExecutionProvider",
               Device.TENSORRT: "TensorrtExecutionProvider"}.get(options.device)
     if wanted is not None and wanted not in available:
         raise EngineError(f"device {options.device.value}: this onnxruntime has no {wanted} "
@@ -87,7 +107,7 @@ def _providers(path: Path, options: EngineOptions) -> list[Any]:
         chosen.append((wanted, _tensorrt_options(path, options)))
     if options.device is not Device.CPU and "CUDAExecutionProvider" in available:
         chosen.append("CUDAExecutionProvider")
-    return [*chosen, "CPUExecutionProvider"]
+    return [*chosen, CPU]
 
 
 def _tensorrt_options(path: Path, options: EngineOptions) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from nmap_reloc.engines.base import AUTO
 from nmap_reloc.errors import NmapError
 from nmap_reloc.evaluation.bag_scan import RecordingOptions
 from nmap_reloc.evaluation.drive import Drive
@@ -13,7 +14,7 @@ from nmap_reloc.evaluation.online import score_trajectory
 from nmap_reloc.evaluation.recording import open_recording
 from nmap_reloc.evaluation.replay import replay
 from nmap_reloc.evaluation.truth_source import find_truth
-from nmap_reloc.localizer import Localizer
+from nmap_reloc.localizer import Localizer, LocalizerOptions
 from nmap_reloc.maps.store import Site
 from nmap_reloc.nodes.reloc_parameters import RelocParameters
 
@@ -53,12 +54,18 @@ def evaluate_bag(path: Path, bag: Path, order: BagOrder) -> Drive:
         return score_trajectory(order.trajectory, recording, truth, manifest,
                                 map_bytes=site.bytes(), bytes_by_part=site.bytes_by_part(),
                                 notes=notes)
-    options = parameters.localizer_options()
-    if order.keypoints is not None:
-        options = replace(options, keypoints=order.keypoints)
-    localizer = Localizer.open(path, order.backend, options, order.decoder)
+    localizer = Localizer.open(path, order.backend, measured_options(parameters, order.keypoints),
+                               order.decoder)
     return replay(localizer, recording, truth, parameters.tracker_options(),
                   rate_limit=order.rate_limit, bytes_by_part=site.bytes_by_part(), notes=notes)
+
+
+def measured_options(parameters: RelocParameters, keypoints: int | None) -> LocalizerOptions:
+    """The node's, but for what it leaves to the machine: a measurement must not depend on where
+    it is made."""
+    options = parameters.localizer_options()
+    return replace(options, keypoints=keypoints or options.keypoints,
+                   precision="" if options.precision == AUTO else options.precision)
 
 
 def _as_the_node(given: RecordingOptions, parameters: RelocParameters) -> RecordingOptions:

@@ -13,7 +13,8 @@ def open_extractor(name: str = "learned", keypoints: int = 1024, backend: str = 
     """The extractor called `name`, giving at most `keypoints` features an image.
 
     backend: the engine that runs the learned network (see engines), precision: its arithmetic,
-    fp32, fp16 or int8, "": as the environment says; SIFT needs neither.
+    fp32, fp16, int8 or auto (what this machine is fastest at), "": as the environment says, else
+    the same on every CPU; SIFT needs neither.
     Raises NmapError for an unknown name or a number of keypoints out of range.
     """
     if not 16 <= keypoints <= 65536:

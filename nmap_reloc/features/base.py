@@ -32,6 +32,11 @@ class Extractor(Protocol):
         """What computes them: an engine's name, or "opencv"."""
         ...
 
+    @property
+    def reason(self) -> str:
+        """One line: where and in what precision that runs, and why there; "": no choice."""
+        ...
+
     def __call__(self, image: Image) -> Features:
         """image [H x W] grey or [H x W x 3] RGB, uint8 -> Features in pixels of that image."""
         ...

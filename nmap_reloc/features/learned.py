@@ -42,6 +42,10 @@ class LearnedExtractor:
         """Of the engine as it is now: a plan that is ready takes over between two images."""
         return self._engine.backend
 
+    @property
+    def reason(self) -> str:
+        return self._engine.reason
+
     def __call__(self, image: Image) -> Features:
         if image.dtype != np.uint8 or image.ndim not in (2, 3) or 0 in image.shape \
                 or (image.ndim == 3 and image.shape[2] != 3):

@@ -33,6 +33,7 @@ class SiftExtractor:
 
     name = "sift"
     backend = "opencv"
+    reason = ""
     dimensions = 128
 
     def __init__(self, keypoints: int = 1024) -> None:

@@ -65,7 +65,8 @@ LOCALIZATION = (
         "that refused.", lambda f, p: dict(f.refusals)),
     Key("localization", "jumps", "Poses since the start that contradicted odometry and were "
         "confirmed.", lambda f, p: f.jumps),
-    Key("localization", "engine", "What runs the networks.", lambda f, p: f.engine),
+    Key("localization", "engine", "What runs the extractor, in what precision and why.",
+        lambda f, p: f.engine),
     Key("localization", "errors", "Errors since the start.", lambda f, p: f.errors),
     Key("localization", "last_error", "The last one.", lambda f, p: f.last_error),
 )

@@ -87,8 +87,10 @@ class RelocNode(Node):
         memory = PoseMemory(values, manifest, (frames.map, frames.odom, frames.base), self._failed)
         figures.site, figures.map_version = manifest.site_id, manifest.map_version
         figures.frame, figures.tiles_total = frames.map, len(manifest.tiles)
-        assert localizer.extractor is not None
-        figures.engine = f"{localizer.extractor.name} features on {localizer.extractor.backend}"
+        extractor = localizer.extractor
+        assert extractor is not None
+        figures.engine = ": ".join(part for part in (
+            f"{extractor.name} features on {extractor.backend}", extractor.reason) if part)
         index = SiteIndex.read(Site.open(path)) if managed else None
         return Pipeline(self, localizer, index, odometry, Outputs(self, frames, values), memory,
                         figures, values)

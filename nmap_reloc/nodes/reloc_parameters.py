@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from nmap_reloc.engines import BACKENDS
-from nmap_reloc.engines.base import Precision
+from nmap_reloc.engines.base import AUTO, Precision
 from nmap_reloc.gate import GateOptions
 from nmap_reloc.localizer import LocalizerOptions
 from nmap_reloc.nodes.described import described
@@ -31,9 +31,10 @@ class _Interface:
     backend: str = described(
         "auto", "What runs the networks.", choices=BACKENDS, read_only=True)
     precision: str = described(
-        "", "Arithmetic of the extractor; empty: NMAP_ENGINE_PRECISION, else FP16 by TensorRT and "
-        "FP32 by others. int8 is the fastest on a CPU with VNNI or ARM's dot product.",
-        choices=("", *(choice.value for choice in Precision)), read_only=True)
+        AUTO, "Arithmetic of the extractor. auto: NMAP_ENGINE_PRECISION, else FP16 by TensorRT, "
+        "int8 by onnxruntime on a CPU that is fast at it (VNNI, AMX, ARM's dot product), FP32 "
+        "elsewhere; the node says which.",
+        choices=(AUTO, *(choice.value for choice in Precision)), read_only=True)
     keypoints: int = described(
         LocalizerOptions.keypoints, "Features extracted from an image, at most.", low=64,
         high=8192, read_only=True)

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from nmap_reloc.cli.main import app
 from nmap_reloc.engines import open_engine
 from nmap_reloc.engines.base import EngineOptions, Precision
+from nmap_reloc.engines.processor import eight_bit_products
 from nmap_reloc.engines.quantize import quantize
 from nmap_reloc.errors import NmapError
 from nmap_reloc.features.learned import LEAST_SCORE, LearnedExtractor
@@ -56,6 +57,48 @@ def test_the_extractor_takes_the_precision_it_is_told(weights: Path) -> None:
     assert len(eight) and not np.array_equal(plain.scores, eight.scores)
     with pytest.raises(NmapError, match="'fp12': choose one of fp32, fp16, int8"):
         LearnedExtractor(80, "onnx", weights, 1, "fp12")
+
+
+X86 = "processor\t: {}\nmodel name\t: a processor\nflags\t\t: fpu sse2 avx512f{}\n\n"
+
+
+@pytest.mark.parametrize("text, name", [
+    (X86.format(0, " avx512_vnni") + X86.format(1, " avx512_vnni"), "AVX512-VNNI"),
+    (X86.format(0, " avx_vnni fma"), "AVX-VNNI"),
+    (X86.format(0, " avx512_vnni amx_int8"), "AMX-int8"),
+    ("processor\t: 0\nFeatures\t: fp asimd asimdhp asimddp\nCPU part\t: 0xd42\n",
+     "ARM's dot product"),
+    (X86.format(0, " avx512_vnni") + X86.format(1, ""), None),  # work may move to the other
+    ("processor\t: 0\nFeatures\t: fp asimd asimdhp\n", None),
+    (X86.format(0, ""), None), ("", None)])
+def test_what_the_processor_says(text: str, name: str | None, tmp_path: Path) -> None:
+    file = tmp_path / "cpuinfo"
+    file.write_text(text)
+    assert eight_bit_products(file) == name
+    assert eight_bit_products(tmp_path / "none") is None
+
+
+def test_auto_takes_8_bits_where_the_processor_is_fast_at_them(
+        weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NMAP_ENGINE_PRECISION", raising=False)
+    monkeypatch.setenv("NMAP_ENGINE_DEVICE", "cpu")
+    products = eight_bit_products()
+
+    def reason(precision: str, folder: Path = weights) -> str:
+        return LearnedExtractor(80, "auto", folder, 1, precision).reason
+    assert ", fp32;" in reason("")
+    here = f"int8 (the processor has {products})" if products else "fp32 (the processor has no"
+    assert f"on CPU, {here}" in reason("auto")
+    monkeypatch.setattr("nmap_reloc.engines.onnx.eight_bit_products", lambda: None)
+    assert "fp32 (the processor has no products of 8 bits" in reason("auto")
+    monkeypatch.setattr("nmap_reloc.engines.onnx.eight_bit_products", lambda: "them")
+    assert "int8 (the processor has them)" in reason("auto")
+    for file in weights.glob("features.*"):
+        if "int8" not in file.name:
+            shutil.copy(file, tmp_path)
+    assert "fp32 (not int8: network" in reason("auto", tmp_path)  # and says what is missing
+    monkeypatch.setenv("NMAP_ENGINE_PRECISION", "fp32")
+    assert ", fp32;" in reason("auto")
 
 
 def test_only_the_feature_network_has_8_bits(neumap_weights: Path) -> None:

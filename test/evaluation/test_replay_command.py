@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from nmap_reloc.cli import main
 from nmap_reloc.errors import NmapError
+from nmap_reloc.evaluation.evaluate_bag import measured_options
 from nmap_reloc.evaluation.node_parameters import node_parameters
 from nmap_reloc.features import open_extractor
 from nmap_reloc.localizer import LocalizerOptions
@@ -99,7 +101,9 @@ def test_a_scene_or_a_bag(world: Path) -> None:
 def test_the_node_s_parameters_are_taken(tmp_path: Path) -> None:
     plain = node_parameters(None, tmp_path)
     assert plain.tracker_options() == TrackerOptions()
-    assert plain.localizer_options() == LocalizerOptions()
+    assert measured_options(plain, None) == LocalizerOptions()  # auto: the same everywhere
+    named = replace(plain, precision="int8", keypoints=100)
+    assert measured_options(named, 70) == LocalizerOptions(keypoints=70, precision="int8")
     file = tmp_path / "reloc.yaml"
     file.write_text("/**:\n  ros__parameters: {base_frame: hull, confirm_fixes: 2}\n"
                     "tile_manager:\n  ros__parameters: {radius: 9.0}\n"

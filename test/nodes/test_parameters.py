@@ -118,7 +118,7 @@ def test_the_tracker_gets_every_option_by_its_name() -> None:
 
 
 def test_the_localizer_gets_its_options() -> None:
-    assert RelocParameters().localizer_options() == LocalizerOptions()
+    assert RelocParameters().localizer_options() == LocalizerOptions(precision="auto")
     changed = dataclasses.replace(RelocParameters(), max_fix_sigma=0.5, min_inliers=33,
                                   solver="opencv", most_voxels=9).localizer_options()
     assert changed.gate == dataclasses.replace(GateOptions(), max_position_sigma=0.5,
