@@ -14,7 +14,7 @@ from math import lgamma, log, log1p
 import numpy as np
 
 from nmap_reloc.geometry import Rigid
-from nmap_reloc.refine import Array, Mask, Observed, residuals
+from nmap_reloc.reprojection import Array, Mask, Observed, lengths, residuals
 
 SAMPLE = 3      # pairs that determine a pose
 SOLUTIONS = 4   # poses through so many
@@ -28,7 +28,7 @@ def log_false_alarms(pose: Rigid, seen: Observed, inliers: Mask, size: tuple[int
     size: of the image in pixels. Landmarks count once, however many keypoints found them.
     """
     error, in_camera = residuals(pose, seen)
-    radius = max(float(np.linalg.norm(error[inliers], axis=1).max(initial=0.0)), LEAST_RADIUS)
+    radius = max(float(lengths(error)[inliers].max(initial=0.0)), LEAST_RADIUS)
     area = np.pi * radius ** 2 / (size[0] * size[1])
     probability = max(agreement(seen, in_camera, radius), area)
     support = len(np.unique(seen.points3D[inliers], axis=0))
@@ -42,22 +42,22 @@ def log_false_alarms(pose: Rigid, seen: Observed, inliers: Mask, size: tuple[int
 def agreement(seen: Observed, in_camera: Array, radius: float) -> float:
     """The share of (keypoint, another's point) that lie within `radius` pixels of each other.
 
-    in_camera [M x 3]: the points as the pose sees them.
+    in_camera [3 x M]: the points as the pose sees them.
     """
-    count = len(in_camera)
+    count = in_camera.shape[1]
     tried = np.linspace(0, count - 1, min(count, TRIED)).astype(int)
-    depth = in_camera[tried, 2]
-    plane = in_camera[tried, :2] / np.where(depth > 0, depth, np.nan)[:, None]
-    # scale @ (plane - normalized), of all pairs by two products of matrices
-    points = np.concatenate([plane.T, np.ones((1, len(tried)))])  # [3 x T]
+    depth = in_camera[2, tried]
+    plane = in_camera[:2, tried] / np.where(depth > 0, depth, np.nan)
+    # scale @ (plane - normalized), of all pairs by two products of matrices; in single precision,
+    # which is a thousandth of a pixel
+    points = np.concatenate([plane, np.ones((1, len(tried)))]).astype(np.float32)  # [3 x T]
     shift = (seen.scale @ seen.normalized[:, :, None]).transpose(1, 0, 2)  # [2 x M x 1]
-    rows = np.concatenate([seen.scale.transpose(1, 0, 2), -shift], 2)  # [2 x M x 3]
-    with np.errstate(invalid="ignore"):
+    rows = np.concatenate([seen.scale.transpose(1, 0, 2), -shift], 2).astype(np.float32)
+    with np.errstate(invalid="ignore", over="ignore"):
         x, y = rows[0] @ points, rows[1] @ points  # [M x T]
-        near = np.square(x, out=x) + np.square(y, out=y) < radius ** 2
-    near = near.T
-    near[np.arange(len(tried)), tried] = False
-    return float(near.sum() / max(near.size - len(tried), 1))
+        near = np.square(x, out=x) + np.square(y, out=y) < np.float32(radius ** 2)
+    near[tried, np.arange(len(tried))] = False
+    return float(np.count_nonzero(near) / max(near.size - len(tried), 1))
 
 
 def log_tail(count: int, least: int, probability: float) -> float:

@@ -13,7 +13,8 @@ from nmap_reloc import camera as cameras
 from nmap_reloc.chance import log_false_alarms
 from nmap_reloc.errors import NmapError
 from nmap_reloc.geometry import Rigid
-from nmap_reloc.refine import MINIMUM, Fit, Observed, refine
+from nmap_reloc.refine import MINIMUM, Fit, refine
+from nmap_reloc.reprojection import Observed
 from nmap_reloc.second_look import look_again
 from nmap_reloc.types import Camera, Correspondences, Refusal
 from nmap_reloc.undistort import HAS_PYCOLMAP, undistort_with_scale

@@ -13,9 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from nmap_reloc.geometry import Rigid, covariance_seen_from, rotation_from_vector
-
-Array = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
+from nmap_reloc.reprojection import (
+    Array,
+    Mask,
+    Observed,
+    distances,
+    jacobian,
+    lengths,
+    residuals,
+    squares,
+)
 
 FREEDOM = 4.0         # degrees of freedom of the Student t that residuals are taken to follow
 SCALE_MULTIPLE = 3.5  # pairs farther than this many standard deviations do not take part
@@ -23,20 +30,12 @@ MEDIAN_OF_NORM = 1.1774  # median length of a 2D normal vector of unit standard 
 ROUNDS = 8            # re-selections of the pairs that take part
 STEPS = 2             # Gauss-Newton steps in each
 MINIMUM = 4           # pairs that fix a pose and leave a residual to judge it by
-CONVERGED = 1e-6      # of the cost: what a step must gain to be followed by another
+# of the cost: what a step must gain to be followed by another. 1e-5 is a thirtieth of a standard
+# deviation of the pose.
+CONVERGED = 1e-5
+SAME = 0.01           # share of the pairs that may differ between two rounds that agree
 FINEST = 1e-3         # pixels: no noise is taken to be smaller
 WORST_CONDITION = 1e12
-
-
-@dataclass(frozen=True)
-class Observed:
-    """What was seen: normalized [M x 2], scale [M x 2 x 2] pixels per normalized unit,
-    points3D [M x 3] map units, keypoints [M] index of the keypoint of each pair."""
-
-    normalized: Array
-    scale: Array
-    points3D: Array
-    keypoints: npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -52,41 +51,6 @@ class Fit:
     residual: float
 
 
-def residuals(pose: Rigid, seen: Observed) -> tuple[Array, Array]:
-    """Reprojection errors [M x 2] in pixels (infinite behind the camera), X_c [M x 3]."""
-    in_camera = (seen.points3D - pose.translation) @ pose.rotation
-    depth = in_camera[:, 2]
-    front = depth > 1e-9 * np.abs(in_camera).max(initial=0.0)
-    plane = in_camera[:, :2] / np.where(front, depth, 1.0)[:, None]
-    du, dv = (plane - seen.normalized).T
-    scale = seen.scale
-    error = np.empty((len(du), 2))
-    error[:, 0] = scale[:, 0, 0] * du + scale[:, 0, 1] * dv
-    error[:, 1] = scale[:, 1, 0] * du + scale[:, 1, 1] * dv
-    error[~front] = np.inf
-    return error, in_camera
-
-
-def jacobian(scale: Array, in_camera: Array) -> Array:
-    """d pixels / d (position, left rotation vector), both turned into the camera's frame.
-
-    [6 x 2M], all columns of x before all of y. dX_c = -shift + X_c x turn.
-    """
-    inverse_depth = 1 / in_camera[:, 2]
-    u, v = in_camera[:, 0] * inverse_depth, in_camera[:, 1] * inverse_depth
-    plane = np.zeros((2, 6, len(u)))  # d (u, v)
-    uv = u * v
-    plane[0, 0] = plane[1, 1] = -inverse_depth
-    plane[:, 2] = u * inverse_depth, v * inverse_depth
-    plane[0, 3:] = uv, -1 - u * u, v
-    plane[1, 3:] = 1 + v * v, -uv, -u
-    made = np.empty((6, 2, len(u)))
-    for axis in (0, 1):
-        np.multiply(scale[:, axis, 0], plane[0], out=made[:, axis])
-        made[:, axis] += scale[:, axis, 1] * plane[1]
-    return made.reshape(6, -1)
-
-
 def refine(start: Rigid, seen: Observed, max_error: float, min_error: float) -> Fit | None:
     """Re-selects pairs by the residual scale that they show and re-fits until neither changes.
 
@@ -97,17 +61,17 @@ def refine(start: Rigid, seen: Observed, max_error: float, min_error: float) -> 
     inliers: Mask = np.zeros(len(seen.points3D), bool)
     settled = False
     for _ in range(ROUNDS):
-        error, _ = residuals(pose, seen)
-        distance = np.linalg.norm(error, axis=1)
+        distance = distances(pose, seen)
         threshold = float(np.clip(SCALE_MULTIPLE * sigma, min_error, max_error))
         chosen = best_of_each_keypoint(distance, distance < threshold, seen.keypoints)
         if chosen.sum() < MINIMUM:
             return None
-        if settled and np.array_equal(chosen, inliers):
-            break
+        same = settled and np.sum(chosen != inliers) <= SAME * chosen.sum()
         inliers = chosen
+        if same:
+            break
         sigma = noise(distance[inliers])
-        fitted = _fit(pose, _subset(seen, inliers), sigma)
+        fitted = _fit(pose, seen.some(inliers), sigma)
         if fitted is None:
             return None
         pose, settled = fitted
@@ -133,18 +97,13 @@ def noise(distance: Array) -> float:
     return max(float(np.median(distance) / MEDIAN_OF_NORM * spent), FINEST)
 
 
-def _subset(seen: Observed, mask: Mask) -> Observed:
-    return Observed(seen.normalized[mask], seen.scale[mask], seen.points3D[mask],
-                    seen.keypoints[mask])
-
-
 def _weights(squared: Array) -> Array:
     """Student t (two dimensions) on squared standardised distances [M]."""
     return (FREEDOM + 2) / (FREEDOM + squared)
 
 
-def _cost(error: Array, sigma: float) -> float:
-    return float(np.log1p((error**2).sum(1) / (FREEDOM * sigma**2)).sum())
+def _cost(squared: Array) -> float:
+    return float(np.log1p(squared / FREEDOM).sum())
 
 
 def _fit(pose: Rigid, seen: Observed, sigma: float) -> tuple[Rigid, bool] | None:
@@ -153,23 +112,25 @@ def _fit(pose: Rigid, seen: Observed, sigma: float) -> tuple[Rigid, bool] | None
     The pose, and whether another step would change it. None: degenerate.
     """
     error, in_camera = residuals(pose, seen)
-    cost = _cost(error, sigma)
+    squared = squares(error) / sigma**2
+    cost = _cost(squared)
     for _ in range(STEPS):
-        J = jacobian(seen.scale, in_camera)
-        w = np.tile(_weights((error**2).sum(1) / sigma**2), 2)
-        step = _solve((J * w) @ J.T, -J @ (w * error.T.ravel()))
+        J = jacobian(seen, in_camera)
+        weighted = J * np.tile(_weights(squared), 2)
+        step = _solve(weighted @ J.T, -weighted @ error.ravel())
         if step is None:
             return None
         for fraction in (1.0, 0.5, 0.1):
             moved = _moved(pose, fraction * step)
             new_error, new_in_camera = residuals(moved, seen)
-            new_cost = _cost(new_error, sigma)
+            new_squared = squares(new_error) / sigma**2
+            new_cost = _cost(new_squared)
             if new_cost <= cost:
                 break
         else:
             return pose, True
-        gained, pose, error, in_camera, cost = (
-            cost - new_cost, moved, new_error, new_in_camera, new_cost)
+        gained, pose, error, in_camera, squared, cost = (
+            cost - new_cost, moved, new_error, new_in_camera, new_squared, new_cost)
         if gained < CONVERGED * max(cost, 1.0):
             return pose, True
     return pose, False
@@ -182,10 +143,10 @@ def _moved(pose: Rigid, step: Array) -> Rigid:
 
 def _solve(information: Array, right: Array) -> Array | None:
     """Balanced first, so that the map's unit does not matter; None where it is singular."""
-    unit = 1 / np.sqrt(np.maximum(np.diag(information), 1e-300))
+    unit = 1 / np.sqrt(np.maximum(information.diagonal(), 1e-300))
     try:
-        return np.asarray(
-            unit * np.linalg.solve(information * np.outer(unit, unit), unit * right), np.float64)
+        return np.asarray(unit * np.linalg.solve(
+            information * unit * unit[:, None], unit * right), np.float64)
     except np.linalg.LinAlgError:
         return None
 
@@ -203,13 +164,13 @@ def invert(information: Array) -> Array | None:
 
 
 def _result(pose: Rigid, seen: Observed, inliers: Mask) -> Fit | None:
-    used = _subset(seen, inliers)
+    used = seen.some(inliers)
     error, in_camera = residuals(pose, used)
     if not np.isfinite(error).all():
         return None
-    distance = np.linalg.norm(error, axis=1)
+    distance = lengths(error)
     sigma = noise(distance)
-    J = jacobian(used.scale, in_camera)
+    J = jacobian(used, in_camera)
     inverse = invert(J @ J.T)
     if inverse is None:
         return None

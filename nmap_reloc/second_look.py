@@ -11,7 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from nmap_reloc.refine import SCALE_MULTIPLE, Array, Fit, Observed, noise, refine, residuals
+from nmap_reloc.refine import SCALE_MULTIPLE, Fit, noise, refine
+from nmap_reloc.reprojection import Array, Observed, distances
 
 
 def look_again(fit: Fit, seen: Observed, others: Array, max_error: float, min_error: float
@@ -21,14 +22,14 @@ def look_again(fit: Fit, seen: Observed, others: Array, max_error: float, min_er
 
     max_error, min_error: see refine.
     """
-    distance = np.linalg.norm(residuals(fit.map_from_camera, seen)[0][fit.inliers], axis=1)
+    distance = distances(fit.map_from_camera, seen)[fit.inliers]
     reach = float(np.clip(SCALE_MULTIPLE * noise(distance), min_error, max_error))
     rows = np.flatnonzero(~fit.inliers)
     every = np.repeat(rows, others.shape[1])
-    error = residuals(fit.map_from_camera, Observed(
+    away = distances(fit.map_from_camera, Observed(
         seen.normalized[every], seen.scale[every], others[rows].reshape(-1, 3),
-        seen.keypoints[every]))[0]
-    near = (np.linalg.norm(error, axis=1) < reach).reshape(len(rows), -1)
+        seen.keypoints[every]))
+    near = (away < reach).reshape(len(rows), -1)
     found = near.any(1)
     points = seen.points3D.copy()
     points[rows[found]] = others[rows[found], near[found].argmax(1)]
