@@ -13,9 +13,12 @@ pytest.importorskip("onnx")
 
 from small_networks import textured
 
+from nmap_reloc.engines.export import open_network
 from nmap_reloc.errors import NmapError
 from nmap_reloc.features import open_extractor
+from nmap_reloc.features.graphs import merged
 from nmap_reloc.features.learned import LARGEST, LearnedExtractor
+from nmap_reloc.features.network import FeatureNetwork
 from nmap_reloc.localizer import LocalizerOptions
 from nmap_reloc.types import Features
 
@@ -103,12 +106,24 @@ def test_fewer_keypoints_are_the_best_of_more(extractor: LearnedExtractor, featu
     np.testing.assert_allclose(few.keypoints, extractor(image).keypoints[:16], atol=1e-4)
 
 
+def test_what_engines_run_is_the_network_that_was_trained() -> None:
+    import torch
+
+    network = open_network("features")
+    assert isinstance(network, FeatureNetwork)
+    image = torch.from_numpy(textured(96, 160).astype(np.float32) / 255)[None, None]
+    with torch.inference_mode():
+        trained, run = (n.score_logits(n.pyramid(image)) for n in (network, merged(network)))
+    assert trained.std() > 0.1
+    np.testing.assert_allclose(trained, run, atol=1e-3)
+
+
 def test_the_backends_agree(extractor: LearnedExtractor, feature_weights: Path) -> None:
     image = textured(120, 160)
-    torch = LearnedExtractor(200, backend="torch", weights=feature_weights)
-    a, b = extractor(image), torch(image)
+    other = LearnedExtractor(200, backend="torch", weights=feature_weights)
+    a, b = extractor(image), other(image)
     np.testing.assert_allclose(a.scores[:100], b.scores[:100], atol=1e-3)
-    assert a.descriptors.shape[1] == torch.dimensions == extractor.dimensions == 32
+    assert a.descriptors.shape[1] == other.dimensions == extractor.dimensions == 32
 
 
 @pytest.mark.parametrize("image", [
