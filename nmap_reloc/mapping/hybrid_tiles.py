@@ -14,20 +14,21 @@ from nmap_reloc.localizer import LocalizerOptions
 from nmap_reloc.mapping.budget import most_within
 from nmap_reloc.mapping.expected_gain import Trial
 from nmap_reloc.mapping.makers import Measure, Order
-from nmap_reloc.mapping.neumap_tiles import RETRIEVAL_SHARE, position_bits, resolution, views_of
+from nmap_reloc.mapping.neumap_tiles import RETRIEVAL_SHARE, views_of
 from nmap_reloc.mapping.partition import Part, Piece, cut, ground_axes, partition
+from nmap_reloc.mapping.sight import sight_of
 from nmap_reloc.maps.retrieval import PREFIX, RetrievalIndex
 from nmap_reloc.representations import network_name
 from nmap_reloc.representations.hybrid.layout import to_tile
-from nmap_reloc.representations.neumap.encode import encode, round_side
-from nmap_reloc.representations.neumap.layout import BITS, CodedVoxels
+from nmap_reloc.representations.neumap.encode import encode
+from nmap_reloc.representations.neumap.layout import BITS, FINER_BITS, CodedVoxels
 from nmap_reloc.representations.neumap.network import NeumapNetwork
 from nmap_reloc.representations.neumap.select import rank
-from nmap_reloc.representations.neumap.voxels import choose_side, grid
+from nmap_reloc.representations.neumap.voxels import choose_side, grid, round_side
 from nmap_reloc.types import Floats
 
 FEWEST = 32  # codes and landmarks together: a map with fewer can't be localized against
-POSITION_BYTES = 4.5  # of a code or landmark, about
+POSITION_BYTES = 2.5  # of a code or landmark, about
 
 Indices = npt.NDArray[np.int64]
 
@@ -62,7 +63,6 @@ class HybridMaker:
         assert isinstance(network, NeumapNetwork)
         self._order, self._landmarks, self._budget = order, landmarks, order.wanted()
         self._width = network.shape.code_width
-        self._resolution = resolution(landmarks)
         self._described = landmarks.mean_descriptors()
         least = min(self._bytes(split) for split in SPLITS)
         self._ranked = rank(landmarks, int(1.5 * self._budget / least) + FEWEST)
@@ -100,15 +100,19 @@ class HybridMaker:
 
     def _within(self, split: Split, measure: Measure) -> list[Piece]:
         guess = int(self._budget / self._bytes(split))
-        return most_within(self._budget, measure, lambda count: self._pieces(count, split),
-                           FEWEST, len(self._ranked), guess)[0]
+        best, count = most_within(self._budget, measure, lambda count: self._pieces(count, split),
+                                  FEWEST, len(self._ranked), guess)
+        if count < len(self._landmarks):
+            return best
+        finer = self._pieces(count, split, FINER_BITS)
+        return finer if measure(finer) <= self._budget else best
 
     def _bytes(self, split: Split) -> float:
         """Of a code or landmark, before compression."""
         landmark = self._described.shape[1] * split.bits / 8
         return POSITION_BYTES + (1 - split.share) * self._width * BITS / 8 + split.share * landmark
 
-    def _pieces(self, count: int, split: Split) -> list[Piece]:
+    def _pieces(self, count: int, split: Split, bits: int = BITS) -> list[Piece]:
         """Tiles of the best `count`: the most worthy of them are landmarks, the others codes."""
         chosen = self._ranked[:count]
         positions = self._landmarks.positions[chosen]
@@ -125,9 +129,10 @@ class HybridMaker:
 
         return self._cut(over(coded, self._codes[coded]),
                          over(explicit, _cut_to(self._described[chosen[explicit]], split.bits)),
-                         split)
+                         split, bits)
 
-    def _cut(self, codes: CodedVoxels, landmarks: CodedVoxels, split: Split) -> list[Piece]:
+    def _cut(self, codes: CodedVoxels, landmarks: CodedVoxels, split: Split, bits: int
+             ) -> list[Piece]:
         cells, side = codes.cells, codes.side
         counts = np.bincount(np.concatenate([codes.voxels, landmarks.voxels]),
                              minlength=len(cells))
@@ -139,7 +144,8 @@ class HybridMaker:
         pieces = []
         for part in parts:
             pair = cut(codes, part), cut(landmarks, part)
-            tile = to_tile(part.id, *pair, split.bits, position_bits(side, self._resolution))
+            tile = to_tile(part.id, *pair, (bits, split.bits), sight_of(
+                self._landmarks, np.concatenate([mine.positions for mine in pair])))
             tile.meta["split"] = [split.share, split.bits]
             if many:
                 share = counts[part.voxels].sum() / counts.sum()

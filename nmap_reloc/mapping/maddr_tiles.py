@@ -11,9 +11,9 @@ import numpy.typing as npt
 from nmap_reloc.engines.export import open_network
 from nmap_reloc.errors import NmapError
 from nmap_reloc.mapping.makers import Measure, Order
-from nmap_reloc.mapping.neumap_tiles import position_bits, resolution
 from nmap_reloc.mapping.partition import TILE, Piece, ground_axes
 from nmap_reloc.mapping.selection import TopK
+from nmap_reloc.mapping.sight import sight_of
 from nmap_reloc.maps.tile import Tile
 from nmap_reloc.representations import network_name
 from nmap_reloc.representations.maddr.encode import (
@@ -50,7 +50,6 @@ class ViewMaker(ABC):
         landmarks = order.landmarks
         side = order.tile_side()
         self._tile = side if side is None or order.tile is not None else TILES_ACROSS * TILE
-        self._resolution = resolution(landmarks)
         seen = observed(landmarks) & sound(landmarks)
         self._top = order.selection if isinstance(order.selection, TopK) else None
         self._views = choose_views(seen, len(seen) if self._top else
@@ -124,7 +123,7 @@ class ViewMaker(ABC):
         coded: CodedViews = into_views(self._landmarks, self._views[square.views],
                                        kept[square.views], codes)
         tile = to_tile(coded, square.name, self.name,
-                       position_bits(coded.landmarks.side, self._resolution))
+                       sight_of(self._landmarks, coded.landmarks.positions))
         # A robot chooses tiles by where it is: by where the views were taken, not what they show.
         return Piece(self.finish(tile, width), coded.centres, square.neighbours)
 

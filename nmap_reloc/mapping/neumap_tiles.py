@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from nmap_reloc.camera import pinhole_params
 from nmap_reloc.engines.export import open_network
 from nmap_reloc.localizer import LocalizerOptions
 from nmap_reloc.mapping.budget import most_within
 from nmap_reloc.mapping.landmarks import Landmarks
 from nmap_reloc.mapping.makers import Measure, Order
 from nmap_reloc.mapping.partition import Piece, cut, ground_axes, partition
+from nmap_reloc.mapping.sight import sight_of
 from nmap_reloc.maps.retrieval import PREFIX, RetrievalIndex
 from nmap_reloc.representations import network_name
 from nmap_reloc.representations.neumap.adapt import Adaptation, adapt
 from nmap_reloc.representations.neumap.encode import encode, into_voxels
-from nmap_reloc.representations.neumap.layout import BITS, CodedVoxels, to_tile
+from nmap_reloc.representations.neumap.layout import BITS, FINER_BITS, CodedVoxels, to_tile
 from nmap_reloc.representations.neumap.network import NeumapNetwork
 from nmap_reloc.representations.neumap.select import rank
 from nmap_reloc.types import Floats, Ints
@@ -23,7 +23,6 @@ from nmap_reloc.types import Floats, Ints
 FEWEST_CODES = 32  # a map with fewer can't be localized against
 RETRIEVAL_SHARE = 0.06  # of the budget, where the site has more voxels than are decoded at once
 SEEN = 3  # codes of a voxel that a view must see to have seen the voxel
-PIXELS = 0.4  # a step of a stored position, seen from the median distance
 
 
 class NeumapMaker:
@@ -36,8 +35,7 @@ class NeumapMaker:
         self._network, self._landmarks, self._budget = network, landmarks, budget
         self._tile = order.tile_side()
         self._polish, self._like = order.polish, order.like
-        self._resolution = resolution(landmarks)
-        per_code = network.shape.code_width * BITS / 8 + 4.5  # before compression
+        per_code = network.shape.code_width * BITS / 8 + 2.5  # about, compressed
         self._estimate = max(FEWEST_CODES, int(budget / per_code))
         self._ranked = rank(landmarks, int(1.5 * self._estimate) + FEWEST_CODES)
         self._codes = encode(network, landmarks.mean_descriptors()[self._ranked])
@@ -49,12 +47,17 @@ class NeumapMaker:
         """
         best, count = most_within(self._budget, measure, self.pieces, FEWEST_CODES,
                                   len(self._ranked), self._estimate)
-        return best if not self._polish else self._polished(count, measure) or best
+        if self._polish:
+            return self._polished(count, measure) or best
+        if count == len(self._landmarks):
+            finer = self.pieces(count, FINER_BITS)
+            best = finer if measure(finer) <= self._budget else best
+        return best
 
-    def pieces(self, count: int) -> list[Piece]:
+    def pieces(self, count: int, bits: int = BITS) -> list[Piece]:
         """Tiles of the best `count` landmarks."""
         return self._cut(into_voxels(self._landmarks, self._ranked[:count], self._codes[:count],
-                                     side=self._side()))
+                                     side=self._side()), bits)
 
     def _polished(self, count: int, measure: Measure) -> list[Piece] | None:
         """Codes adapted to the scene; what pruning leaves is cut further if it grew too large.
@@ -72,7 +75,7 @@ class NeumapMaker:
                 return None
             kept = kept[:int(len(kept) * 0.98)]  # ranked: the least useful are last
 
-    def _cut(self, coded: CodedVoxels) -> list[Piece]:
+    def _cut(self, coded: CodedVoxels, bits: int = BITS) -> list[Piece]:
         counts = np.bincount(coded.voxels, minlength=len(coded.cells))
         parts = partition(coded.cells, coded.side, ground_axes(self._landmarks), self._tile,
                           counts)
@@ -81,7 +84,7 @@ class NeumapMaker:
         pieces = []
         for part in parts:
             mine = cut(coded, part)
-            tile = to_tile(mine, part.id, BITS, position_bits(coded.side, self._resolution))
+            tile = to_tile(mine, part.id, bits, sight_of(self._landmarks, mine.positions))
             if many:
                 share = self._budget * RETRIEVAL_SHARE * len(mine.codes) / len(coded.codes)
                 tile.arrays.update(RetrievalIndex.encode(
@@ -117,20 +120,3 @@ def views_of(landmarks: Landmarks, cells: Ints, side: float) -> tuple[Floats, li
     if not descriptors:
         return np.zeros((0, 0), np.float32), []
     return np.stack(descriptors), lists
-
-
-def position_bits(side: float, resolution: float) -> int:
-    """Per axis, so that a step within a voxel of this side is the resolution."""
-    return int(np.clip(np.ceil(np.log2(side / resolution)), 6, 14))
-
-
-def resolution(landmarks: Landmarks) -> float:
-    """What PIXELS pixels are at the distance of the median observation, map units: positions
-    finer than that are wasted on the map."""
-    sizes = []
-    for view in landmarks.views:
-        fx, fy, _, _ = pinhole_params(view.camera)
-        seen = landmarks.positions[view.landmarks[view.landmarks >= 0]]
-        away = np.linalg.norm(seen - view.map_from_camera.translation, axis=1)
-        sizes.append(away / ((fx + fy) / 2))
-    return PIXELS * float(np.median(np.concatenate(sizes)))

@@ -9,9 +9,10 @@ from nmap_reloc.engines.export import open_network
 from nmap_reloc.localizer import LocalizerOptions
 from nmap_reloc.mapping.budget import most_within
 from nmap_reloc.mapping.makers import Measure, Order
-from nmap_reloc.mapping.neumap_tiles import RETRIEVAL_SHARE, SEEN, position_bits, resolution
+from nmap_reloc.mapping.neumap_tiles import RETRIEVAL_SHARE, SEEN
 from nmap_reloc.mapping.partition import Part, Piece, ground_axes, partition
 from nmap_reloc.mapping.selection import Selection
+from nmap_reloc.mapping.sight import sight_of
 from nmap_reloc.maps.retrieval import PREFIX, RetrievalIndex
 from nmap_reloc.maps.tile import Arrays
 from nmap_reloc.representations import network_name
@@ -24,7 +25,7 @@ from nmap_reloc.representations.squeezer.programme import rank
 from nmap_reloc.types import Floats, Ints
 
 FEWEST_POINTS = 32  # a map with fewer can't be localized against
-POSITION_BYTES = 4.5  # of a point, about
+POSITION_BYTES = 2.5  # of a point, about
 FULL_BITS, FINE_BITS, FEWEST_BITS = 8, 4, 2
 ENOUGH = 0.5  # of all landmarks: with so many, finer descriptors serve better than more points
 COVERS = {"random": at_random, "kc": k_cover, "kcp": probabilistic_k_cover}
@@ -41,7 +42,7 @@ class SqueezerMaker:
         assert isinstance(network, SqueezerNetwork)
         self._network, self._landmarks = network, landmarks
         self._budget, self._tile = order.wanted(), order.tile_side()
-        self._selection, self._resolution = order.selection, resolution(landmarks)
+        self._selection = order.selection
         self._like = order.like
         self._judged = judge(network, landmarks)
         self._home = homes(self._judged, len(landmarks))
@@ -88,8 +89,7 @@ class SqueezerMaker:
         pieces = []
         for part in self._parts(stored):
             mine = _of(stored, part)
-            width = float((2 * mine.frames[:, 3] * mine.frames[:, 4]).max())
-            tile = to_tile(mine, part.id, position_bits(width, self._resolution))
+            tile = to_tile(mine, part.id, sight_of(self._landmarks, mine.positions))
             if many:
                 budget = max(256, int(self._budget * RETRIEVAL_SHARE * len(part.voxels)
                                       / len(stored.frames)))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from nmap_reloc.errors import NmapError
 from nmap_reloc.maps import representatives
-from nmap_reloc.maps.quantize import pack_bits, unpack_bits
+from nmap_reloc.maps.levels import pack_bits, unpack_bits
 from nmap_reloc.maps.tile import Arrays, compressed_bytes
 from nmap_reloc.types import Floats, Ints
 

@@ -20,14 +20,14 @@ Json = Any  # what json.loads returns; checked where it is used
 Arrays = dict[str, npt.NDArray[Any]]
 
 MAGIC = b"NMAP"
-VERSION = 1
+VERSION = 2
 HEADER = struct.Struct("<4sBII8s")  # magic, version, raw bytes, compressed bytes, checksum
 MAX_RAW_BYTES = 512 << 20  # what a reader may be asked to allocate
 MAX_JSON_BYTES = 8 << 20
 SMALL_BYTES = 1 << 20  # up to here it is worth trying two ways to compress
 SLOW_BYTES = 16 << 20  # above this, level 19 takes minutes and gains little on float arrays
 REMEDY = "copy the file again or rebuild the map with `nmap-reloc map build`"
-# Part of format version 1: what most safetensors headers say, so that a small tile needn't.
+# Part of format version 2: what most safetensors headers say, so that a small tile needn't.
 DICTIONARY = zstandard.ZstdCompressionDict(
     b'"BOOL","F64","I64","I32","I16","U32","F16","F32","I8","/range":{"dtype":"F32",'
     b'"shape":[2,{"__metadata__":{"t":"{\\"i\\":\\"0\\",\\"r\\":\\"neumap\\",\\"m\\":{\\"}}"},'

@@ -24,7 +24,7 @@ from nmap_reloc.mapping.makers import Order, open_maker
 from nmap_reloc.maps.tile import Tile, decode_tile, encode_tile
 from nmap_reloc.pose import Solution, SolveOptions, solve, solve_from
 from nmap_reloc.representations.hybrid.decode import settled
-from nmap_reloc.representations.hybrid.layout import CODES, LANDMARKS, part_of
+from nmap_reloc.representations.hybrid.layout import CODES, LANDMARKS
 from nmap_reloc.types import Correspondences, Refusal
 
 Opens = Callable[[Split], Localizer]
@@ -161,14 +161,18 @@ def test_tiles_and_retrieval(neumap_weights: Path) -> None:
     assert made.recall == 1.0
 
 
-def test_what_is_no_hybrid_tile_is_refused(landmarks: Landmarks, localizer_of: Opens) -> None:
-    decoder = localizer_of(Split(0.5, 2)).decoder
+def test_what_is_no_hybrid_tile_is_refused(landmarks: Landmarks, localizer_of: Opens,
+                                           neumap_weights: Path) -> None:
+    decoder, weights = localizer_of(Split(0.5, 2)).decoder, neumap_weights
     with pytest.raises(NmapError, match="not a hybrid tile"):
         decoder.load([Tile("0_0", "neumap", {}, {})])
-    with pytest.raises(NmapError, match="codes and landmarks of different voxels"):
+    with pytest.raises(NmapError, match="not a hybrid tile"):
         decoder.load([Tile("0_0", "hybrid", {}, {})])
-    good = Tile("0_0", "hybrid", {CODES: {"side": 1.0}}, {"c/z": np.zeros(3, np.uint8)})
-    assert part_of(good, LANDMARKS) is None
-    assert list(part_of(good, CODES).arrays) == ["z"]
-    with pytest.raises(NmapError, match="not a neumap tile"):
-        decoder.load([good])
+    order = Order(landmarks, BUDGET, weights, like=Tile("0_0", "hybrid", {
+        "side": 1.9, "split": [0.5, 2]}))
+    piece, = open_maker("hybrid", order).make(lambda pieces: len(encode_tile(pieces[0].tile)))
+    good = piece.tile
+    for name in (CODES, LANDMARKS, "l", "p"):
+        fewer = {k: v[:-3] if k == name else v for k, v in good.arrays.items()}
+        with pytest.raises(NmapError, match="tile 0_0: not a hybrid tile"):
+            decoder.load([replace(good, arrays=fewer)])

@@ -84,7 +84,7 @@ def test_more_bytes_buy_keypoints_then_wider_codes(scene: Landmarks, weights: Pa
     """Codes are narrow until each view has PLENTY of keypoints."""
     monkeypatch.setattr(maddr_tiles, "PLENTY", 100)
     found = []
-    for budget in (1_200, 1_500, 40_000):
+    for budget in (1_050, 1_250, 40_000):
         made = MaddrMaker(Order(scene, budget, weights)).make(weight)
         assert weight(made) <= budget
         views = from_tile(made[0].tile)

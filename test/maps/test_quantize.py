@@ -1,4 +1,4 @@
-"""Quantisation: the error is never more than half a step, packing loses nothing."""
+"""Quantisation: the error is never more than half a step."""
 
 from __future__ import annotations
 
@@ -8,41 +8,26 @@ import pytest
 from nmap_reloc.errors import NmapError
 from nmap_reloc.maps.quantize import (
     dequantize,
-    dequantize_positions,
     get,
-    pack_bits,
     put,
     quantize,
-    quantize_positions,
-    unpack_bits,
 )
-
-
-@pytest.mark.parametrize("bits", range(1, 17))
-def test_packing_loses_nothing(bits: int) -> None:
-    random = np.random.default_rng(bits)
-    for count in (0, 1, 2, 7, 8, 9, 63, 1000):
-        values = random.integers(0, 2 ** bits, count)
-        packed = pack_bits(values, bits)
-        assert packed.dtype == np.uint8 and packed.size == -(-count * bits // 8)
-        assert np.array_equal(unpack_bits(packed, bits, count), values)
 
 
 @pytest.mark.parametrize("bits", range(2, 9))
 @pytest.mark.parametrize("axis", [None, 0, 1, -1])
-@pytest.mark.parametrize("packed", [True, False])
-def test_the_error_is_at_most_half_a_step(bits: int, axis: int | None, packed: bool) -> None:
+def test_the_error_is_at_most_half_a_step(bits: int, axis: int | None) -> None:
     random = np.random.default_rng(bits)
     for scale in (1e-6, 1.0, 1e6):
         array = (random.normal(size=(37, 5)) * scale * np.logspace(-2, 2, 5) + scale
                  ).astype(np.float32)
-        values, how = quantize(array, bits, axis, packed)
+        values, how = quantize(array, bits, axis)
         restored = dequantize(values, how)
         assert restored.dtype == np.float32 and restored.shape == array.shape
         step = how.step().reshape({None: (1, 1), 0: (37, 1)}.get(axis, (1, 5)))
         rounding = np.spacing(np.abs(array)) * 2
         assert np.all(np.abs(restored.astype(float) - array) <= step / 2 + rounding)
-        again, _ = quantize(restored, bits, axis, packed)
+        again, _ = quantize(restored, bits, axis)
         assert np.array_equal(again, values)
 
 
@@ -78,19 +63,3 @@ def test_arrays_in_a_tile(bits: int) -> None:
             get(arrays, broken, "codes")
     with pytest.raises(NmapError, match="codes"):
         get({"codes": arrays["codes"]}, meta, "codes")
-
-
-@pytest.mark.parametrize("bits", [2, 6, 10, 16])
-def test_positions_in_their_voxels(bits: int) -> None:
-    random = np.random.default_rng(bits)
-    origins = random.uniform(-50, 50, (200, 3))
-    size = np.array([1.0, 2.0, 0.5])
-    points = origins + random.uniform(0, 1, (200, 3)) * size
-    packed = quantize_positions(points, origins, size, bits)
-    assert packed.size == -(-600 * bits // 8)
-    restored = dequantize_positions(packed, 200, origins, size, bits)
-    assert np.all(np.abs(restored - points) <= size / 2 ** (bits + 1) + 1e-9)
-    beyond = quantize_positions(origins + 9 * size, origins, size, bits)
-    assert np.all(dequantize_positions(beyond, 200, origins, size, bits) <= origins + size)
-    with pytest.raises(NmapError, match="603 values"):
-        dequantize_positions(packed, 67 * 3, origins, size, bits)

@@ -14,7 +14,14 @@ from safetensors.numpy import save
 
 from nmap_reloc.errors import NmapError
 from nmap_reloc.maps import tile as module
-from nmap_reloc.maps.tile import HEADER, Tile, compressed_bytes, decode_tile, encode_tile
+from nmap_reloc.maps.tile import (
+    HEADER,
+    VERSION,
+    Tile,
+    compressed_bytes,
+    decode_tile,
+    encode_tile,
+)
 
 
 def example(seed: int = 0, rows: int = 120) -> Tile:
@@ -30,7 +37,7 @@ def frame(raw: bytes) -> bytes:
     return zstandard.ZstdCompressor(dict_data=module.DICTIONARY).compress(raw)
 
 
-def wrap(body: bytes, raw_bytes: int, version: int = 1) -> bytes:
+def wrap(body: bytes, raw_bytes: int, version: int = VERSION) -> bytes:
     """A file whose checksum is right, whatever its contents."""
     lengths = struct.pack("<II", raw_bytes, len(body))
     checksum = blake2b(lengths + body, digest_size=8).digest()

@@ -18,7 +18,7 @@ from nmap_reloc.mapping.partition import cut, partition
 from nmap_reloc.maps.tile import Tile
 from nmap_reloc.representations.neumap.decode import FEWEST_HOPEFUL, NeumapDecoder
 from nmap_reloc.representations.neumap.encode import encode, into_voxels
-from nmap_reloc.representations.neumap.layout import CodedVoxels, to_tile
+from nmap_reloc.representations.neumap.layout import CodedVoxels, from_tile, to_tile
 from nmap_reloc.representations.neumap.network import NeumapNetwork
 from nmap_reloc.types import Correspondences, Features
 
@@ -175,7 +175,7 @@ def test_voxel_indices_count_over_all_tiles(decoder: NeumapDecoder, tiles: list[
     found = decoder.decode(query, active)
     inside = np.abs(found.points3D - active.centres[found.voxels]) <= active.side / 2 + 1e-6
     assert inside.all(1).mean() > 0.99
-    assert len(active) == sum(len(tile.arrays["n"]) for tile in tiles)
+    assert len(active) == sum(len(from_tile(tile).cells) for tile in tiles)
 
 
 @pytest.mark.parametrize("some", [[0], [2, 7, 11], [5, 5, 6]])

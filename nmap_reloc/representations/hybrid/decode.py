@@ -14,9 +14,8 @@ from nmap_reloc.errors import NmapError
 from nmap_reloc.maps.tile import Tile
 from nmap_reloc.pose import Solution, SolveOptions, solve
 from nmap_reloc.representations.hybrid.explicit import Explicit, match
-from nmap_reloc.representations.hybrid.layout import CODES, LANDMARKS, part_of
+from nmap_reloc.representations.hybrid.layout import from_tile
 from nmap_reloc.representations.neumap import decode as neumap
-from nmap_reloc.representations.neumap.layout import from_tile
 from nmap_reloc.representations.neumap.loaded import Voxels
 from nmap_reloc.types import Camera, Correspondences, Doubles, Features, Ints, Refusal
 
@@ -57,29 +56,25 @@ class HybridDecoder:
         """NmapError: not tiles of a hybrid map, or of different ones."""
         start, numbers, explicit, centres, coded, sides = 0, [], [], [], [], set()
         for tile in tiles:
-            codes, landmarks = part_of(tile, CODES), part_of(tile, LANDMARKS)
-            present = [from_tile(part) for part in (codes, landmarks) if part is not None]
-            if not present or any(not np.array_equal(p.cells, present[0].cells)
-                                  for p in present):
-                raise NmapError(f"tile {tile.id}: codes and landmarks of different voxels; "
-                                "rebuild the map with `nmap-reloc map build`")
-            count = len(present[0].cells)
-            if codes is not None:
-                coded.append(codes)
+            parts = from_tile(tile)
+            places = parts.present()
+            count = len(places.cells)
+            if parts.codes is not None:
+                coded.append(parts.codes)
                 numbers.append(np.arange(start, start + count))
-            if landmarks is not None:
-                mine = present[-1]
+            if parts.landmarks is not None:
+                mine = parts.landmarks
                 unit = mine.codes / np.maximum(np.linalg.norm(mine.codes, axis=1,
                                                               keepdims=True), 1e-9)
                 explicit.append(Explicit(mine.positions, unit, mine.voxels + start))
-            centres.append((present[0].cells + 0.5) * present[0].side)
-            sides.add(present[0].side)
+            centres.append((places.cells + 0.5) * places.side)
+            sides.add(places.side)
             start += count
         if len(sides) != 1:
             raise NmapError(f"tiles {', '.join(t.id for t in tiles)}: voxels of different sides "
                             f"{sorted(sides)}; load tiles of one map version only")
         return LoadedHybrid(
-            self._codes.load(coded) if coded else None,
+            self._codes.load_voxels(coded) if coded else None,
             np.concatenate([np.zeros(0, np.int32), *numbers]).astype(np.int32),
             _joined(explicit), np.concatenate(centres), sides.pop())
 

@@ -1,11 +1,11 @@
 """How a maddr tile lies on disk: landmarks with their codes, and which of them each view shows.
 
-arrays: "z" codes of the landmarks [L x C], whole numbers of `BITS` bits, two in a byte where that
-compresses better; "p", "v", "n" their positions and voxels, as in a neumap tile. "s" or "t": a
-bit for each view and landmark, view by view or landmark by landmark, whichever compresses better.
-"c": a pose per view, float16 [V x 6] (rotation vector of camera_from_map, camera centre from the
-tile's middle). "k": camera of each view, where there are several. "retrieval/...": the views'
-global descriptors. A tile of the baseline pq is the same with "b", its codebooks.
+arrays: "z" codes of the landmarks [L x C], whole numbers of `BITS` bits; "p" and "e" where they
+are (maps/places.py). "s" or "t": a bit for each view and landmark, view by view or landmark by
+landmark, whichever compresses better. "c": a pose per view, float16 [V x 6] (rotation vector of
+camera_from_map, camera centre from the tile's middle). "k": camera of each view, where there are
+several. "retrieval/...": the views' global descriptors. A tile of the baseline pq is the same
+with "b", its codebooks.
 
 Where a view's keypoints are is not stored: the landmarks are projected. That is only for the
 position encoding, so poses and cameras (without their distortion) may be rough.
@@ -21,15 +21,11 @@ import numpy.typing as npt
 
 from nmap_reloc.errors import NmapError
 from nmap_reloc.geometry import rotation_from_vector
-from nmap_reloc.maps.quantize import pack_bits, unpack_bits
+from nmap_reloc.maps import levels
+from nmap_reloc.maps.places import Sight, get_places, put_places
 from nmap_reloc.maps.retrieval import RetrievalIndex
 from nmap_reloc.maps.tile import Arrays, Json, Tile, compressed_bytes
-from nmap_reloc.representations.neumap.layout import (
-    CUT,
-    CodedVoxels,
-    get_places,
-    put_places,
-)
+from nmap_reloc.representations.neumap.layout import CUT, CodedVoxels
 from nmap_reloc.types import Camera, Doubles, Floats, Ints
 
 BITS = 4  # of each number of a code, after training (section 3.5)
@@ -91,7 +87,7 @@ def restored(numbers: Floats) -> Floats:
     return np.asarray((numbers - (2 ** BITS - 1) / 2) * STEP, np.float32)
 
 
-def to_tile(views: CodedViews, tile_id: str, representation: str, position_bits: int) -> Tile:
+def to_tile(views: CodedViews, tile_id: str, representation: str, sight: Sight) -> Tile:
     """NmapError: no landmark to store."""
     numbers = views.landmarks.codes
     if not len(numbers):
@@ -99,10 +95,13 @@ def to_tile(views: CodedViews, tile_id: str, representation: str, position_bits:
     middle = views.centres.mean(0).round(2)
     meta: dict[str, Json] = {"middle": [float(x) for x in middle], "width": numbers.shape[1],
                              "cameras": [list(row) for row in views.cameras.tolist()]}
-    arrays = _smallest({"z": numbers.astype(np.uint8)}, {"z": pack_bits(numbers, BITS)})
-    put_places(arrays, meta, views.landmarks, position_bits)
-    arrays |= _smallest(*({name: np.ascontiguousarray(np.packbits(bits, axis=1))}
-                          for name, bits in (("s", views.seen), ("t", views.seen.T))))
+    arrays: Arrays = {}
+    order = put_places(arrays, meta, views.landmarks.positions, views.landmarks.side, sight)
+    meta["way"] = levels.write(arrays, "z", numbers[order].astype(np.uint8), BITS)
+    seen = views.seen[:, order]
+    rows, columns = ({name: np.ascontiguousarray(np.packbits(bits, axis=1))}
+                     for name, bits in (("s", seen), ("t", seen.T)))
+    arrays |= rows if compressed_bytes(rows) <= compressed_bytes(columns) else columns
     arrays["c"] = np.concatenate([views.rotations, views.centres - middle], 1).astype(np.float16)
     if len(views.cameras) > 1:
         arrays["k"] = views.camera.astype(np.uint16)
@@ -113,8 +112,11 @@ def to_tile(views: CodedViews, tile_id: str, representation: str, position_bits:
 def from_tile(tile: Tile) -> CodedViews:
     """NmapError when the tile does not hold what it should."""
     try:
-        positions, voxels, cells, side = get_places(tile)
-        numbers = _numbers(tile, len(positions))
+        places = get_places(tile.arrays, tile.meta)
+        total, width = len(places.positions), int(tile.meta["width"])
+        if not 0 < width <= MOST_NUMBERS:
+            raise ValueError(f"codes of {width} numbers")
+        numbers = levels.read(tile.arrays, "z", BITS, tile.meta["way"], (total, width))
         poses = tile.arrays["c"].astype(np.float64)
         count = len(poses)
         cameras = np.array(tile.meta["cameras"], np.float64)
@@ -126,25 +128,13 @@ def from_tile(tile: Tile) -> CodedViews:
                 or camera.max() >= len(cameras) \
                 or not all(np.isfinite(a).all() for a in (poses, cameras, middle)):
             raise ValueError(f"{poses.shape} poses by {cameras.shape} cameras")
-        return CodedViews(CodedVoxels(numbers, positions, voxels, cells, side),
-                          _seen(tile, count, len(positions)), cameras, camera, poses[:, :3],
+        return CodedViews(CodedVoxels(numbers.astype(np.float32), places.positions, places.voxels,
+                                      places.cells, places.side),
+                          _seen(tile, count, total), cameras, camera, poses[:, :3],
                           poses[:, 3:] + middle, _global_descriptors(tile, count))
     except (KeyError, ValueError, TypeError, OverflowError, NmapError) as error:
         raise NmapError(f"tile {tile.id}: not a tile of views ({error}); rebuild the map with "
                         "`nmap-reloc map build`") from error
-
-
-def _numbers(tile: Tile, count: int) -> Floats:
-    """[L x C]. ValueError: others than there should be."""
-    stored, width = tile.arrays["z"], int(tile.meta["width"])
-    if not 0 < width <= MOST_NUMBERS or stored.dtype != np.uint8:
-        raise ValueError(f"codes of {width} numbers, {stored.dtype}")
-    if stored.ndim == 1:
-        stored = unpack_bits(stored, BITS, count * width).reshape(count, width)
-    if stored.shape != (count, width) or stored.max(initial=0) >= 2 ** BITS:
-        raise ValueError(f"{stored.shape} numbers to {stored.max(initial=0)} where "
-                         f"{count} x {width} of {BITS} bits belong")
-    return stored.astype(np.float32)
 
 
 def _seen(tile: Tile, views: int, landmarks: int) -> npt.NDArray[np.bool_]:
@@ -166,7 +156,3 @@ def _global_descriptors(tile: Tile, views: int) -> Floats:
     if [listed.tolist() for listed in index.voxels] != [[i] for i in range(views)]:
         raise ValueError(f"{len(index.voxels)} global descriptors of {views} views")
     return index.descriptors
-
-
-def _smallest(*ways: Arrays) -> Arrays:
-    return min(ways, key=compressed_bytes)

@@ -36,13 +36,17 @@ class NeumapDecoder:
         self._asked: Asked | None = None
 
     def load(self, tiles: Sequence[Tile]) -> Voxels:
-        """Everything that does not depend on the query is computed here."""
+        """NmapError: not neumap tiles, or of different maps."""
         coded = [from_tile(tile) for tile in tiles]
         sides = {c.side for c in coded}
         if len(sides) != 1:
             raise NmapError(f"tiles {', '.join(t.id for t in tiles)}: voxels of different sides "
                             f"{sorted(sides)}; load tiles of one map version only")
-        side = sides.pop()
+        return self.load_voxels(coded)
+
+    def load_voxels(self, coded: Sequence[CodedVoxels]) -> Voxels:
+        """Everything that does not depend on the query is computed here; all have one side."""
+        side = coded[0].side
         starts = np.cumsum([0, *(len(c.cells) for c in coded)])
         cells = np.concatenate([c.cells for c in coded])
         origin = cells.mean(0) * side

@@ -9,7 +9,7 @@ import torch
 from nmap_reloc.mapping.landmarks import Landmarks
 from nmap_reloc.representations.neumap.layout import CodedVoxels
 from nmap_reloc.representations.neumap.network import NeumapNetwork
-from nmap_reloc.representations.neumap.voxels import choose_side, grid
+from nmap_reloc.representations.neumap.voxels import choose_side, grid, round_side
 from nmap_reloc.types import Floats
 
 
@@ -32,8 +32,3 @@ def into_voxels(landmarks: Landmarks, chosen: npt.NDArray[np.int64], codes: Floa
     order = np.lexsort((positions[:, 2], positions[:, 1], positions[:, 0], voxels))
     return CodedVoxels(codes[order], positions[order], voxels[order].astype(np.int32), cells,
                        side, None if factors is None else factors[order])
-
-
-def round_side(side: float) -> float:
-    """Two significant digits: short in the tile, and the same after a rerun."""
-    return float(f"{side:.1e}")

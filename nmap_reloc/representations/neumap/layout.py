@@ -1,30 +1,28 @@
-"""How a neumap tile lies on disk: codes sorted by voxel, bit-packed.
+"""How a neumap tile lies on disk: where its codes are, and the codes in a few bits.
 
-arrays: "z" codes [M x C] in `bits` bits; "p" positions, `position_bits` per axis within the voxel;
-"v" cells of the occupied voxels [V x 3], as steps from the tile's first cell; "n" codes per voxel
-[V]; "f" scaling factors [M x T], only in a map that was adapted.
+arrays: "z" codes [M x C] in `bits` bits; "p" and "e" where they are (maps/places.py); "f" scaling
+factors [M x T], only in a map that was adapted.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from nmap_reloc.errors import NmapError
 from nmap_reloc.maps import quantize
+from nmap_reloc.maps.places import Sight, get_places, put_places
 from nmap_reloc.maps.tile import Arrays, Json, Tile
 from nmap_reloc.types import Doubles, Floats, Ints
 
 REPRESENTATION = "neumap"
 BITS = 2  # of each number of a code: more codes serve better than finer ones
-POSITION_BITS = 10  # per axis, where the caller does not choose
+FINER_BITS = 3  # where all landmarks fit anyway: the decoder, trained on BITS, gains no more by 4
+FINE = 1e-3  # of a voxel: how exact places are where the caller does not choose
 # Where a normal distribution is cut, in deviations, for the least error of evenly spaced levels
 # (Max 1960, table II).
 CUT = {1: 0.798, 2: 1.494, 3: 2.051, 4: 2.513, 5: 2.916, 6: 3.263, 7: 3.57, 8: 3.85}
-MOST_CODES = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -41,59 +39,34 @@ class CodedVoxels:
     factors: Floats | None = None
 
 
-def to_tile(coded: CodedVoxels, tile_id: str, bits: int,
-            position_bits: int = POSITION_BITS) -> Tile:
+def to_tile(coded: CodedVoxels, tile_id: str, bits: int, sight: Sight | None = None) -> Tile:
+    """sight: how exact the positions must be, None: to a thousandth of a voxel.
+
+    NmapError: no code to store, or codes too far apart for one tile.
+    """
     if not len(coded.codes):
         raise NmapError(f"tile {tile_id}: no codes to store; give a larger --budget")
     arrays: Arrays = {}
     meta: dict[str, Json] = {}
-    cut = CUT[bits] * float(coded.codes.std()) or 1.0
-    quantize.put(arrays, meta, "z", np.clip(coded.codes, -cut, cut), bits)
-    put_places(arrays, meta, coded, position_bits)
+    order = put_places(arrays, meta, coded.positions, coded.side, sight or Sight.even(
+        coded.side * FINE))
+    put_codes(arrays, meta, "z", coded.codes[order], bits)
     if coded.factors is not None:
-        quantize.put(arrays, meta, "f", coded.factors, 4)
+        quantize.put(arrays, meta, "f", coded.factors[order], 4)
     return Tile(tile_id, REPRESENTATION, meta, arrays)
 
 
-def put_places(arrays: Arrays, meta: dict[str, Json], coded: CodedVoxels, position_bits: int
-               ) -> None:
-    """Everything but the codes themselves: "p", "v", "n"."""
-    first = coded.cells.min(0)
-    steps = coded.cells - first
-    meta |= {"side": coded.side, "first": [int(c) for c in first], "bits": position_bits}
-    arrays["p"] = quantize.quantize_positions(
-        coded.positions, coded.cells[coded.voxels] * coded.side, coded.side, position_bits)
-    arrays["v"] = steps.astype(np.min_scalar_type(steps.max()))
-    counts = np.bincount(coded.voxels, minlength=len(coded.cells))
-    arrays["n"] = counts.astype(np.min_scalar_type(counts.max()))
-
-
-def get_places(tile: Tile) -> tuple[Doubles, Ints, Ints, float]:
-    """What put_places stored: positions [M x 3], voxels [M], cells [V x 3] and their side.
-
-    ValueError, KeyError, TypeError or NmapError: malformed.
-    """
-    side, bits = float(tile.meta["side"]), int(tile.meta["bits"])
-    first = np.array(tile.meta["first"], np.int32)
-    counts, steps = _whole(tile.arrays["n"]), _whole(tile.arrays["v"])
-    total = int(counts.sum())
-    if counts.ndim != 1 or not 0 < total <= MOST_CODES or steps.shape != (len(counts), 3) \
-            or not 0 < side < math.inf or first.shape != (3,):
-        raise ValueError(f"{total} codes in {steps.shape} voxels of side {side}")
-    cells = (steps + first).astype(np.int32)
-    if (cells != steps + first).any():
-        raise ValueError(f"a voxel {steps.max()} steps from {first.tolist()}")
-    voxels = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
-    positions = quantize.dequantize_positions(tile.arrays["p"], total, cells[voxels] * side,
-                                              side, bits)
-    return positions, voxels, cells, side
+def put_codes(arrays: Arrays, meta: dict[str, Json], name: str, codes: Floats, bits: int) -> None:
+    """codes [M x C] in `bits` bits a number, cut where a normal distribution is best cut."""
+    cut = CUT[bits] * float(codes.std()) or 1.0
+    quantize.put(arrays, meta, name, np.clip(codes, -cut, cut), bits)
 
 
 def from_tile(tile: Tile) -> CodedVoxels:
     """NmapError when the tile does not hold what it should."""
     try:
-        positions, voxels, cells, side = get_places(tile)
-        total = len(positions)
+        places = get_places(tile.arrays, tile.meta)
+        total = len(places.positions)
         codes = quantize.get(tile.arrays, tile.meta, "z")
         if codes.ndim != 2 or len(codes) != total or not np.isfinite(codes).all():
             raise ValueError(f"{codes.shape} finite codes where {total} are counted")
@@ -104,12 +77,4 @@ def from_tile(tile: Tile) -> CodedVoxels:
     except (KeyError, ValueError, TypeError, OverflowError, NmapError) as error:
         raise NmapError(f"tile {tile.id}: not a neumap tile ({error}); rebuild the map with "
                         "`nmap-reloc map build`") from error
-    return CodedVoxels(codes, positions, voxels, cells, side, factors)
-
-
-def _whole(array: npt.NDArray[np.generic]) -> npt.NDArray[np.int64]:
-    """Small counting numbers. ValueError: others."""
-    if array.dtype.kind != "u" or array.max(initial=0) > MOST_CODES:
-        raise ValueError(f"{array.dtype} up to {array.max(initial=0)} where whole numbers to "
-                         f"{MOST_CODES} belong")
-    return np.asarray(array, np.int64)
+    return CodedVoxels(codes, places.positions, places.voxels, places.cells, places.side, factors)

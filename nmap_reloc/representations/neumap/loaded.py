@@ -81,6 +81,6 @@ class Asked:
 
 def in_bytes(codes: Floats) -> tuple[npt.NDArray[np.uint8], Floats]:
     """A tile's codes [M x C] -> levels, ranges (see Voxels); exact for 2, 4 and 8 bits."""
-    levels, how = quantize(codes, 8, packed=False)
+    levels, how = quantize(codes, 8)
     ranges = np.array([how.ranges[0, 0], how.step()[0]], np.float32)
     return levels, np.tile(ranges, (len(codes), 1))

@@ -26,3 +26,8 @@ def choose_side(positions: npt.NDArray[np.floating], codes: int = CODES_PER_VOXE
             break
         side /= 1.25
     return side
+
+
+def round_side(side: float) -> float:
+    """Two significant digits: short in the tile, and the same after a rerun."""
+    return float(f"{side:.1e}")
