@@ -47,7 +47,7 @@ def bench(
     foreign: Annotated[int, typer.Option(
         min=0, help="Queries of each other scene that are asked, too: all must be refused.")] = 0,
     selection: Annotated[str | None, typer.Option(
-        help="Further rows of squeezer, ways to choose its points, comma-separated: learned, "
+        help="Further rows of squeezer, ways to choose its points, comma-separated: learned, qp, "
              "spatial, topk, kcp, kc, random.")] = None,
     points: Annotated[str, typer.Option(
         help="Share of the points that --selection keeps; 1.5%:100 for at least 100 in a "

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from nmap_reloc.errors import NmapError
 
-WAYS = ("learned", "spatial", "topk", "kcp", "kc", "random")
+WAYS = ("learned", "qp", "spatial", "topk", "kcp", "kc", "random")
 
 
 @dataclass(frozen=True)

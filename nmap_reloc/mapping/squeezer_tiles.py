@@ -1,5 +1,5 @@
-"""Squeezer tiles of a scene: the points that the quadratic programme keeps, in as many bits as
-the budget allows."""
+"""Squeezer tiles of a scene: the points that serve its views best, in as many bits as the budget
+allows."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from nmap_reloc.mapping.sight import sight_of
 from nmap_reloc.maps.retrieval import PREFIX, RetrievalIndex
 from nmap_reloc.maps.tile import Arrays
 from nmap_reloc.representations import network_name
+from nmap_reloc.representations.squeezer import choice, programme
 from nmap_reloc.representations.squeezer.clusters import Indices
 from nmap_reloc.representations.squeezer.covers import at_random, k_cover, probabilistic_k_cover
 from nmap_reloc.representations.squeezer.encode import homes, into_clusters, judge
 from nmap_reloc.representations.squeezer.layout import StoredClusters, frames_of, to_tile
 from nmap_reloc.representations.squeezer.network import SqueezerNetwork
-from nmap_reloc.representations.squeezer.programme import rank
 from nmap_reloc.types import Floats, Ints
 
 FEWEST_POINTS = 32  # a map with fewer can't be localized against
@@ -79,7 +79,10 @@ class SqueezerMaker:
         way = self._selection.way
         if way in COVERS:
             return COVERS[way](self._landmarks, min(len(self._landmarks), count + count // 4))
-        return rank(self._judged.points, self._judged.tau, count / len(self._landmarks), way)
+        if way == "learned":
+            return choice.rank(self._landmarks, self._judged.points, count + count // 4)
+        return programme.rank(self._judged.points, self._judged.tau,
+                              count / len(self._landmarks), way)
 
     def _cut(self, chosen: Indices) -> list[Piece]:
         stored = into_clusters(self._network, self._landmarks, self._home, chosen,

@@ -31,7 +31,7 @@ def test_k_cover_serves_the_least_served_view_better_than_chance() -> None:
 
 
 def test_a_way_or_share_that_there_is_not() -> None:
-    with pytest.raises(NmapError, match=r"'best'.*learned, spatial"):
+    with pytest.raises(NmapError, match=r"'best'.*learned, qp, spatial"):
         Selection("best")
     with pytest.raises(NmapError, match=r"1\.5.*1\.5%"):
         Selection(share=1.5)

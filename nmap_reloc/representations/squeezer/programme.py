@@ -92,7 +92,7 @@ def _rbf(positions: Floats) -> Floats:
     return np.asarray(np.exp(-0.5 * np.maximum(apart, 0)), np.float32)
 
 
-def rank(judged: Sequence[Points], tau: float, fraction: float, way: str = "learned") -> Indices:
+def rank(judged: Sequence[Points], tau: float, fraction: float, way: str = "qp") -> Indices:
     """All points in the order in which they are kept when `fraction` of them are: by the weights
     of the programme, or by d alone (way "topk")."""
     scores = np.concatenate([points.found.sum(1) for points in judged])
