@@ -19,7 +19,7 @@ from nmap_reloc.maps.store import Site
 from nmap_reloc.maps.tile import Tile
 from nmap_reloc.pose import SolveOptions, solve
 from nmap_reloc.representations import open_decoder
-from nmap_reloc.representations.base import Decoder
+from nmap_reloc.representations.base import Confirms, Decoder, Solves
 from nmap_reloc.types import Camera, Correspondences, Estimate, Features, Image, PosePrior, Refusal
 
 
@@ -48,8 +48,8 @@ class Localizer:
         self.manifest, self.options, self.map_bytes = manifest, options, map_bytes
         self.unit = manifest.unit
         self.extractor, self.decoder = extractor, decoder
-        self._confirm = getattr(decoder, "confirm", None)  # some look twice
-        self._solve = getattr(decoder, "solve", solve)  # pose.solve, unless it has its own way
+        self._confirm = decoder.confirm if isinstance(decoder, Confirms) else None
+        self._solve = decoder.solve if isinstance(decoder, Solves) else solve
         self.active = self.load(tiles)
 
     @staticmethod

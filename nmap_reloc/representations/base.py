@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from nmap_reloc.maps.tile import Tile
-from nmap_reloc.types import Correspondences, Doubles, Features, Ints
+from nmap_reloc.pose import Solution, SolveOptions
+from nmap_reloc.types import Camera, Correspondences, Doubles, Features, Ints, Refusal
 
 
 class Loaded(Protocol):
@@ -31,9 +32,7 @@ class Loaded(Protocol):
 class Decoder(Protocol):
     """content_hash: of its network, "" where it has none; maps carry it.
 
-    What load returns is what decode of the same decoder takes: its type is the decoder's own. A
-    decoder may have a `solve` with the signature of pose.solve, which then gives the pose, and a
-    `confirm` (as hybrid's) that looks again once there is a pose, or none.
+    What load returns is what decode of the same decoder takes: its type is the decoder's own.
     """
 
     name: str
@@ -45,3 +44,20 @@ class Decoder(Protocol):
                ) -> Correspondences:
         """wanted: indices of the voxels to look at, None for all."""
         ...
+
+
+@runtime_checkable
+class Solves(Protocol):
+    """A decoder that finds the pose in a way of its own."""
+
+    def solve(self, correspondences: Correspondences, camera: Camera, options: SolveOptions
+              ) -> Solution | Refusal: ...
+
+
+@runtime_checkable
+class Confirms(Protocol):
+    """A decoder that looks again once there is a pose, or none."""
+
+    def confirm(self, features: Features, active: Any, pairs: Correspondences, camera: Camera,
+                solution: Solution | Refusal, solving: SolveOptions
+                ) -> tuple[Solution | Refusal, Correspondences]: ...
