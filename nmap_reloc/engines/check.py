@@ -21,7 +21,7 @@ Answers = dict[str, npt.NDArray[Any]]
 @dataclass(frozen=True)
 class Agreement:
     """sizes: of the axes. agree: share of keypoints (features), of keypoints' coordinates
-    (neumap-decode), of their partners (maddr-match) or of numbers (the others) that are the same
+    (neumap-decode), of pairs (maddr-match) or of numbers (the others) that are the same
     within `tolerance`;
     milliseconds: median."""
 
@@ -79,9 +79,9 @@ def _timed(engine: Engine, inputs: Arrays) -> tuple[Answers, float]:
 
 def _agree(graph: str, a: Answers, b: Answers) -> tuple[float, str]:
     if graph == "maddr-match":
-        sure = np.maximum(a["confidence"], b["confidence"]) > 0.1
-        same = (a["partner"] == b["partner"]) & (np.abs(a["confidence"] - b["confidence"]) < 0.05)
-        return float(np.mean(same | ~sure)), "0.05 of the confidence"
+        likely = np.maximum(a["scores"], b["scores"]) > np.log(0.1)
+        same = np.abs(np.exp(a["scores"]) - np.exp(b["scores"])) < 0.05
+        return float(np.mean(same | ~likely)), "0.05 of the probability"
     if graph in ("neumap-unfold", "neumap-meet") or "-restore" in graph:
         near = [np.abs(a[name] - b[name]) <= 0.02 * (1 + np.abs(b[name])) for name in b
                 if name != "chosen"]

@@ -34,7 +34,7 @@ RANGES: dict[str, dict[str, Range]] = {
     "maddr-restore8": {"codes": Range(1, 4096, 1 << 20)},
     "maddr-restore16": {"codes": Range(1, 4096, 1 << 20)},
     # a view's landmarks and the image's keypoints that are most like them, views side by side
-    "maddr-match": {"views": Range(1, 6, 16), "keypoints": Range(1, 384, 512),
+    "maddr-match": {"views": Range(1, 6, 16), "keypoints": Range(1, 512, 512),
                     "landmarks": Range(1, 384, 512)},
     # all codes of the tiles that are loaded at once
     "neumap-unfold": {"codes": Range(1, 8192, 1 << 20)},

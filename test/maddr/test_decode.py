@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from synthetic_landmarks import features_of
+from synthetic_landmarks import features_of, world
 
 from nmap_reloc.errors import NmapError
 from nmap_reloc.geometry import angle_degrees
@@ -18,6 +18,7 @@ from nmap_reloc.mapping.maddr_tiles import MaddrMaker
 from nmap_reloc.mapping.makers import Order
 from nmap_reloc.mapping.partition import Piece
 from nmap_reloc.representations import open_decoder
+from nmap_reloc.representations.maddr import views
 from nmap_reloc.representations.maddr.decode import MaddrDecoder
 from nmap_reloc.representations.maddr.views import Views, agreed, choose
 from nmap_reloc.types import Features, PosePrior
@@ -106,6 +107,18 @@ def test_views_are_chosen_that_together_show_what_the_image_does() -> None:
     assert choose(image, active, np.array([3, 3], np.int32), 2).tolist() == [3]
 
 
+def test_views_are_chosen_among_the_most_similar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By global descriptor, where there is one."""
+    image, active = handmade()
+    monkeypatch.setattr(views, "SIMILAR", 2)
+    marks = np.eye(4, dtype=np.float32)
+    seen = replace(active, global_descriptors=marks)
+    alike = replace(image, global_descriptor=marks[2] + 0.5 * marks[3])
+    assert choose(alike, seen, None, 1).tolist() == [2]
+    assert choose(alike, seen, None, 2).tolist() == [2, 3]
+    assert choose(image, seen, None, 1).tolist() == [0]
+
+
 def test_nothing_to_look_at(decoder: MaddrDecoder, pieces: list[Piece], query: Features) -> None:
     active = decoder.load([p.tile for p in pieces])
     none = replace(query, keypoints=query.keypoints[:0], scores=query.scores[:0],
@@ -175,3 +188,8 @@ def test_a_map_localizes(localizer: Localizer, scene: Landmarks) -> None:
             away = estimate.map_from_camera.translation - view.map_from_camera.translation
             assert np.linalg.norm(away) < 0.1
             assert angle_degrees(estimate.map_from_camera, view.map_from_camera) < 1
+
+
+def test_an_image_of_another_place_is_refused(localizer: Localizer) -> None:
+    for view in world(6, dimensions=128).held_out:
+        assert not localizer.localize_features(features_of(view), view.camera).accepted

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from nmap_reloc.confirm import Known, confirm, evidence
 from nmap_reloc.engines import open_engine
 from nmap_reloc.engines.base import Engine
 from nmap_reloc.errors import NmapError
 from nmap_reloc.maps.tile import Tile
+from nmap_reloc.pose import Solution, SolveOptions
+from nmap_reloc.representations.maddr.consensus import agree
 from nmap_reloc.representations.maddr.layout import (
     CodedViews,
     from_tile,
@@ -18,13 +22,15 @@ from nmap_reloc.representations.maddr.layout import (
     restored,
 )
 from nmap_reloc.representations.maddr.views import Views, agreed, choose, load
-from nmap_reloc.types import Correspondences, Features, Floats, Ints
+from nmap_reloc.types import Camera, Correspondences, Features, Floats, Ints, Refusal
 from nmap_reloc.weights import content_hash
 
-CONFIDENT = 0.1  # below this a match is not worth a RANSAC sample
-KEYPOINTS = 384  # of the image that each view is asked about: those most like what it shows
+WORTH = 0.03  # sureness of a match below which it is not worth a RANSAC sample
+KEYPOINTS = 512  # of the image that each view is asked about: those most like what it shows
 LANDMARKS = 384  # of the view that are asked about: those most like what the image shows
 DIMENSIONS = (4, 8, 16)
+INDEPENDENT = 0.5  # share of what a match proves: its neighbours had a say in it
+ALIKE = 0.5  # least cosine of a restored descriptor with its keypoint, once a pose says where
 
 
 class MaddrDecoder:
@@ -41,6 +47,22 @@ class MaddrDecoder:
         coded = [from_tile(tile) for tile in tiles]
         return load(coded, np.concatenate([self._descriptors(tile, views) for tile, views
                                            in zip(tiles, coded, strict=True)]))
+
+    def confirm(self, features: Features, active: Views, pairs: Correspondences,
+                camera: Camera, solution: Solution | Refusal, solving: SolveOptions
+                ) -> tuple[Solution | Refusal, Correspondences]:
+        """The pose refined with every landmark that is where it should be; not in the paper.
+
+        Pairs that were chosen because they agree are half a witness; landmarks found at the pose
+        that had no part in it are whole ones.
+        """
+        if isinstance(solution, Refusal):
+            return solution, pairs
+        marks = known(features, active, ALIKE)
+        chance = INDEPENDENT * solution.log_false_alarms \
+            + evidence(solution, pairs, features, marks, camera)
+        return confirm(replace(solution, log_false_alarms=chance), pairs, features, marks, camera,
+                       solving)
 
     def _descriptors(self, tile: Tile, views: CodedViews) -> Floats:
         codes = restored(views.landmarks.codes)
@@ -65,11 +87,29 @@ class MaddrDecoder:
             "query": features.descriptors[keypoints], "query_positions": asked[keypoints],
             "view": active.descriptors[landmarks] * there[..., None],
             "view_positions": places, "there": there.astype(np.float32)})
-        confidence = out["confidence"]
-        which, column = np.nonzero(confidence > CONFIDENT)
-        return agreed(features, active, keypoints[which, column],
-                      landmarks[which, out["partner"][which, column]], views[which],
-                      confidence[which, column].astype(np.float32))
+        found = [_matches(row, out["scores"][row], keypoints[row], asked, landmarks[row],
+                          places[row]) for row in range(len(views))]
+        row, keypoint, landmark, sure = (np.concatenate(part) for part in zip(*found, strict=True))
+        return agreed(features, active, keypoint, landmark, views[row], sure)
+
+
+def _matches(row: int, scores: Floats, keypoints: Ints, asked: Floats, landmarks: Ints,
+             places: Floats) -> tuple[Ints, Ints, Ints, Floats]:
+    """Of a view, [M] each: its row, keypoint, landmark and how sure; a keypoint once."""
+    count = int((landmarks >= 0).sum())
+    mine, sure = agree(scores[:, :count], asked[keypoints], places[:count])
+    order = np.argsort(-sure, kind="stable")
+    _, first = np.unique(mine[order], return_index=True)
+    kept = order[first][sure[order[first]] > WORTH]
+    return (np.full(len(kept), row, np.int32), keypoints[mine[kept]], landmarks[kept], sure[kept])
+
+
+def known(features: Features, active: Views, alike: float) -> Known:
+    """The landmarks of all views, to look for at a pose."""
+    owners = np.zeros(len(active.positions), np.int32)
+    for view, shown in enumerate(active.shown):
+        owners[shown] = view
+    return Known(active.positions, active.descriptors, features.descriptors, alike, owners)
 
 
 def likely(features: Features, active: Views, views: Ints) -> tuple[Ints, Ints, Floats]:

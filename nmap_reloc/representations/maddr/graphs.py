@@ -44,13 +44,13 @@ class RestoreGraph16(RestoreGraph):
 
 
 class MatchGraph(Exportable):
-    """MaddrNetwork.match and partners; keypoints, views and their landmarks may vary in number.
+    """MaddrNetwork.match; keypoints, views and their landmarks may vary in number.
 
     query [B x N x D], query_positions [B x N x 2], view [B x K x D], view_positions [B x K x 2],
-    there [B x K] -> partner [B x N] index into the view, confidence [B x N] in 0..1.
+    there [B x K] -> scores [B x N x K], the logarithm of P of every pair.
     """
 
-    output_names = ("partner", "confidence")
+    output_names = ("scores",)
 
     def __init__(self, network: MaddrNetwork):
         super().__init__()
@@ -60,8 +60,9 @@ class MatchGraph(Exportable):
             "query": (-1, -1, width), "query_positions": (-1, -1, 2), "view": (-1, -1, width),
             "view_positions": (-1, -1, 2), "there": (-1, -1)}
 
-    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        return self.network.partners(*self.network.match(*inputs))
+    def forward(self, *inputs: Tensor) -> Tensor:
+        rows, columns = self.network.match(*inputs)
+        return rows[:, :, :-1] + columns[:, :-1]
 
     def examples(self) -> tuple[tuple[Tensor, ...], tuple[dict[int, str], ...]]:
         views, n, k, width = 3, 40, 50, self.network.shape.descriptor

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nmap_reloc.representations.maddr.decode import CONFIDENT, KEYPOINTS, LANDMARKS
+from nmap_reloc.representations.maddr.decode import LANDMARKS
 from nmap_reloc.representations.maddr.layout import BITS, STEP, restored, rounded
 from nmap_reloc.representations.maddr.network import MaddrNetwork
 from nmap_reloc.representations.maddr.pairs import (
@@ -25,6 +25,9 @@ from nmap_reloc.representations.maddr.pairs import (
 )
 from nmap_reloc.representations.neumap.layout import CUT
 from nmap_reloc.training import Trainer
+
+ASKED = 384  # keypoints of the query, as likely as those that a robot asks about
+CONFIDENT = 0.1  # P of a match that counts where the matcher is judged
 
 
 class Ablation(str, Enum):
@@ -162,7 +165,7 @@ def asked(query: Tensor, view: Tensor, there: Tensor) -> Tensor:
     """[B x M] the query's keypoints that are most like the view's landmarks: decode.likely."""
     with torch.no_grad():
         likeness = query @ view.transpose(1, 2) + (there - 1)[:, None] * 9
-        return likeness.max(2).values.topk(min(KEYPOINTS, query.shape[1]), 1).indices
+        return likeness.max(2).values.topk(min(ASKED, query.shape[1]), 1).indices
 
 
 def together(pairs: Sequence[Pair]) -> Batch:

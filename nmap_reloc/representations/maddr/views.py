@@ -15,6 +15,7 @@ from nmap_reloc.types import Correspondences, Doubles, Features, Floats, Ints
 VIEWS = 6  # compared with an image
 VOTERS = 384  # of the best keypoints of an image say which
 REPEATED = 0.3  # of a vote is left each time a view was chosen for it
+SIMILAR = 12  # views by global descriptor among which they say it
 
 
 @dataclass(frozen=True)
@@ -57,16 +58,20 @@ def load(coded: Sequence[CodedViews], descriptors: Floats) -> Views:
 
 def choose(features: Features, active: Views, wanted: Ints | None, count: int = VIEWS) -> Ints:
     """Indices of at most `count` of the wanted views (None: of all) which together show most of
-    what the image's best keypoints look like.
+    what the image's best keypoints look like, out of the SIMILAR ones.
 
     A keypoint and a landmark that are each other's nearest are a vote for every view that shows
     the landmark. Once a view is taken, its votes count less: the next one shows something else,
-    where the most similar views by global descriptor would be one place many times over.
+    where the most similar views by global descriptor would be one place many times over. But
+    narrow codes vote for much that is not there.
     """
     views = np.arange(len(active), dtype=np.int32) if wanted is None else np.unique(wanted)
     views = views[[len(active.shown[view]) > 0 for view in views]]
     if len(views) <= count or not len(features):
         return np.asarray(views[:count], np.int32)
+    if len(features.global_descriptor) == active.global_descriptors.shape[1] > 0:
+        alike = active.global_descriptors[views] @ features.global_descriptor
+        views = np.sort(views[np.argsort(-alike, kind="stable")[:SIMILAR]])
     some = np.unique(np.concatenate([active.shown[view] for view in views]))
     similarity = features.descriptors[:VOTERS] @ active.descriptors[some].T
     nearest = similarity.argmax(1)
