@@ -23,6 +23,7 @@ from speed_stages import against_sift, environment, lost
 from speed_table import markdown, write_between
 from speed_voxels import decode_by_voxels
 
+from nmap_reloc.engines.processor import eight_bit_products
 from nmap_reloc.errors import NmapError
 from nmap_reloc.evaluation.files import write_json
 from nmap_reloc.evaluation.speed import machine
@@ -63,6 +64,7 @@ def measure(place: Place, work: Path, repeats: int, tiles: int) -> dict[str, Any
     localizers = {"tracking": plain, "tracking, int8": eight}
     found = {"machine": machine(), "scene": place.name, "load": busy,
              "map_bytes": plain.map_bytes,
+             "node_runs": "int8" if eight_bit_products() else "fp32",
              "query": against_sift(place, localizers, repeats)}
     features = [plain.extract(f.image, f.camera)[0] for f in place.frames[:4]]
     found["voxels"] = decode_by_voxels(features, max(3, repeats))

@@ -14,9 +14,9 @@ BEGIN, END = "<!-- speed:begin -->", "<!-- speed:end -->"
 
 def markdown(found: dict[str, Any]) -> str:
     """What was measured against which bar, and on what."""
-    rows = [("what", "measured", "bar"), ("---", "---", "---"), *_query(found["query"]),
-            *_voxels(found["voxels"]), *_large(found["large_site"]), *_process(found["process"]),
-            _gpu(found["gpu"])]
+    rows = [("what", "measured", "bar"), ("---", "---", "---"),
+            *_query(found["query"], found["node_runs"]), *_voxels(found["voxels"]),
+            *_large(found["large_site"]), *_process(found["process"]), _gpu(found["gpu"])]
     known = found["machine"]
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     lines += ["", f"Measured by `make bench` on {known['cpu']}, {known['cores']} cores, "
@@ -30,9 +30,10 @@ def _both(ratio: dict[str, float]) -> str:
     return f"{ratio['wall']:.2f}× ({ratio['processor']:.2f}× in processor time)"
 
 
-def _query(query: dict[str, Any]) -> list[tuple[str, str, str]]:
+def _query(query: dict[str, Any], node_runs: str) -> list[tuple[str, str, str]]:
     names = {"tracking": "tracking frame, FP32", "tracking, int8": "tracking frame, int8",
              "classical": "SIFT, brute-force matching, PnP (OpenCV)"}
+    names["tracking, int8" if node_runs == "int8" else "tracking"] += " (what the node takes here)"
     rows = []
     for name, shown in names.items():
         per = query["per_sift"][name]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -180,8 +181,9 @@ def _resized(camera: Camera, width: int, height: int) -> Camera:
                   (*focal, cx * x, cy * y, *camera.params[focals + 2:]))
 
 
+@lru_cache(16)
 def to_pycolmap(camera: Camera, camera_id: int = 1) -> pycolmap.Camera:
-    """Camera -> pycolmap.Camera."""
+    """Camera -> pycolmap.Camera, the same one again: not to be changed."""
     import pycolmap
 
     return pycolmap.Camera(model=camera.model, width=camera.width, height=camera.height,

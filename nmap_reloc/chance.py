@@ -55,7 +55,10 @@ def agreement(seen: Observed, in_camera: Array, radius: float) -> float:
     rows = np.concatenate([seen.scale.transpose(1, 0, 2), -shift], 2).astype(np.float32)
     with np.errstate(invalid="ignore", over="ignore"):
         x, y = rows[0] @ points, rows[1] @ points  # [M x T]
-        near = np.square(x, out=x) + np.square(y, out=y) < np.float32(radius ** 2)
+        x *= x
+        y *= y
+        x += y
+    near = x < np.float32(radius ** 2)
     near[tried, np.arange(len(tried))] = False
     return float(np.count_nonzero(near) / max(near.size - len(tried), 1))
 
