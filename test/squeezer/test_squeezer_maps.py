@@ -20,7 +20,12 @@ from nmap_reloc.maps.places import Sight
 from nmap_reloc.maps.store import Site
 from nmap_reloc.maps.tile import decode_tile, encode_tile
 from nmap_reloc.representations.squeezer import registration
-from nmap_reloc.representations.squeezer.decode import mutual, open_decoder
+from nmap_reloc.representations.squeezer.decode import (
+    PLENTY,
+    LoadedClusters,
+    mutual,
+    open_decoder,
+)
 from nmap_reloc.representations.squeezer.layout import (
     StoredClusters,
     frames_of,
@@ -156,3 +161,30 @@ def test_a_cluster_that_disagrees_is_left_out(scene: Landmarks) -> None:
     pose: Rigid = solution.map_from_camera
     assert np.linalg.norm(pose.translation - view.map_from_camera.translation) < 0.02
     assert len(solution.inliers) == 140 and not solution.inliers[80:].any()
+
+
+@pytest.mark.parametrize(("count", "grows"), [(PLENTY // 2, True), (2 * PLENTY, False)])
+def test_doubtful_points_only_help_a_pose_of_few_pairs(
+        count: int, grows: bool, scene: Landmarks, squeezer_weights: Path) -> None:
+    """All points but the pairs' own have descriptors of which two thirds are noise."""
+    view = scene.views[0]
+    rows = np.flatnonzero(view.landmarks >= 0)[:count]
+    rng = np.random.default_rng(0)
+    known = scene.mean_descriptors()
+    noise = rng.normal(size=known.shape) / known.shape[1] ** 0.5
+    doubtful = (known + 1.15 * noise).astype(np.float32)
+    doubtful /= np.linalg.norm(doubtful, axis=1, keepdims=True)
+    doubtful[view.landmarks[rows]] = known[view.landmarks[rows]]
+    active = LoadedClusters(doubtful, scene.positions, np.array([0, len(scene)], np.int32),
+                            np.zeros((1, 3)), 1.0)
+    pairs = Correspondences(view.keypoints[rows].astype(np.float64),
+                            scene.positions[view.landmarks[rows]], np.ones(count, np.float32),
+                            rows.astype(np.int32), np.zeros(count, np.int32))
+    decoder = open_decoder("squeezer-sift", "sift", "onnx", squeezer_weights, 1)
+    found = registration.solve(pairs, CAMERA)
+    assert isinstance(found, registration.Solution) and found.inliers.sum() > 0.9 * count
+    confirmed, all_pairs = decoder.confirm(features_of(view), active, pairs, CAMERA, found,
+                                           registration.SolveOptions())
+    assert isinstance(confirmed, registration.Solution)
+    distinct = len(np.unique(all_pairs.points3D, axis=0))
+    assert (distinct > 1.3 * count) == grows

@@ -19,7 +19,10 @@ from nmap_reloc.representations.squeezer.layout import StoredClusters, from_tile
 from nmap_reloc.types import Camera, Correspondences, Doubles, Features, Floats, Ints, Refusal
 from nmap_reloc.weights import content_hash
 
-ALIKE = 0.5  # least cosine of a restored descriptor with its keypoint, once a pose says where
+# Least cosine of a restored descriptor with its keypoint, once a pose says where: of one that
+# stands on few pairs, and of one that stands on PLENTY, which doubtful ones only draw aside.
+ALIKE, SURELY_ALIKE = 0.5, 0.8
+PLENTY = 64
 PRECISIONS = (2, 4, 8)  # bits of a code's numbers, in the order of the network's layers
 
 
@@ -115,7 +118,8 @@ class SqueezerDecoder:
         if isinstance(solution, Refusal):
             return solution, pairs
         owners = np.repeat(np.arange(len(active), dtype=np.int32), np.diff(active.starts))
-        known = Known(active.positions, active.descriptors, features.descriptors, ALIKE, owners)
+        alike = SURELY_ALIKE if solution.inliers.sum() >= PLENTY else ALIKE
+        known = Known(active.positions, active.descriptors, features.descriptors, alike, owners)
         return confirm(solution, pairs, features, known, camera, solving)
 
 
