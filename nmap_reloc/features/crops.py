@@ -122,9 +122,14 @@ def show(rng: np.random.Generator, lesson: Lesson, matrix: npt.NDArray[np.float6
     whole = np.linalg.inv(HALF) @ matrix @ HALF
     crop = cv2.warpPerspective(lesson.grey, whole, (CROP, CROP), flags=cv2.INTER_AREA,
                                borderMode=cv2.BORDER_REFLECT_101)
+    return relight(rng, crop.astype(np.uint8)), draw_peaks(*shown_spots(lesson, matrix))
+
+
+def shown_spots(lesson: Lesson, matrix: npt.NDArray[np.float64]) -> tuple[Floats, Floats]:
+    """The spots [K x 2] of a photograph whose bells reach into its crop, and their worth [K]."""
     spots = carry(matrix, lesson.spots)
     shown = ((spots > -2) & (spots < CROP + 2)).all(1)
-    return relight(rng, crop.astype(np.uint8)), draw_peaks(spots[shown], lesson.worth[shown])
+    return spots[shown], lesson.worth[shown]
 
 
 def well_inside(points: Floats) -> npt.NDArray[np.bool_]:

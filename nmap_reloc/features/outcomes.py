@@ -14,6 +14,7 @@ from nmap_reloc.camera import project
 from nmap_reloc.features.base import Extractor
 from nmap_reloc.features.crops import Lesson
 from nmap_reloc.features.learned import LARGEST
+from nmap_reloc.features.spots import nearest
 from nmap_reloc.mapping.extract import Shot, extract
 from nmap_reloc.mapping.landmarks import View
 from nmap_reloc.mapping.match import POSED, Matches, match
@@ -24,7 +25,7 @@ from nmap_reloc.mapping.stage_file import fingerprint, read_stage, write_stage
 from nmap_reloc.progress import track
 from nmap_reloc.types import Doubles, Floats
 
-FORMAT = 1  # raise it whenever the same input would give other outcomes
+FORMAT = 2  # raise it whenever the same input would give other outcomes
 NEIGHBOURS = 10  # views that a view's keypoints are looked for in
 WITHIN = 1.5  # pixels between a keypoint and its landmark, to count as found again
 BORDER = 8  # pixels at an image's edge where no keypoint is taken
@@ -33,7 +34,8 @@ NOWHERE = np.zeros((0, 2), np.float32), np.zeros(0, np.float32)
 
 def prepare_outcomes(source: Source, views: Sequence[View], extractor: Extractor, cache: Path
                      ) -> list[Lesson]:
-    """A lesson per view: its landmarks' places and how often each was found in other views.
+    """A lesson per view: where its landmarks are and how often each was found in other views, and
+    its other keypoints, worth nothing.
 
     views: their names, cameras and poses. extractor: gives many more keypoints than will be kept,
     so that there is a choice. The outcomes are kept in `cache`.
@@ -68,8 +70,8 @@ def _outcomes(source: Source, views: Sequence[View], extractor: Extractor, folde
     found: dict[str, tuple[Floats, Floats]] = {}
     if matches:
         points = sound_points(shots, reconstruct(shots, matches))
-        found = dict(zip((s.name for s in shots), found_again(shots, matches, points),
-                         strict=True))
+        found = {shot.name: with_failures(shot.features.keypoints, *places) for shot, places in
+                 zip(shots, found_again(shots, matches, points), strict=True)}
     return [found.get(view.name, NOWHERE) for view in views]
 
 
@@ -94,6 +96,12 @@ def found_again(shots: Sequence[Shot], matches: Matches, points: Points
     worth = again / (matched @ (inside | found).astype(np.float32) + 1)
     return [(pixels[i][rows].astype(np.float32), worth[i, rows])
             for i, rows in enumerate(np.flatnonzero(row) for row in found)]
+
+
+def with_failures(keypoints: Floats, places: Floats, worth: Floats) -> tuple[Floats, Floats]:
+    """The places, and after them the keypoints [N x 2] that are none of them, worth nothing."""
+    failed = keypoints[nearest(keypoints, places) > WITHIN]
+    return np.concatenate([places, failed]), np.append(worth, np.zeros(len(failed), np.float32))
 
 
 def _pixels(shot: Shot, positions: Doubles) -> Doubles:

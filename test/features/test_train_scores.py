@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from nmap_reloc.features import open_extractor
 from nmap_reloc.features.crops import Lesson
 from nmap_reloc.features.network import FeatureNetwork
 from nmap_reloc.features.outcomes import found_again, prepare_outcomes
-from nmap_reloc.features.train_scores import ScoreTraining, draw_crops, score_loss, train_scores
+from nmap_reloc.features.train_scores import ScoreTraining, draw_crops, level, train_scores
 from nmap_reloc.geometry import Rigid
 from nmap_reloc.mapping.extract import Shot
 from nmap_reloc.mapping.points import Points
@@ -91,14 +92,19 @@ def test_outcomes_of_a_scene_are_those_of_its_map_images(outcomes: list[Lesson],
 
 def test_scores_learn_and_descriptors_stay(outcomes: list[Lesson], tmp_path: Path) -> None:
     torch.manual_seed(0)
-    network = FeatureNetwork().eval()
+    network = open_network("features")
+    assert isinstance(network, FeatureNetwork)
+    with torch.no_grad():
+        network.score[1].weight.zero_()  # a head that knows nothing on a trunk that sees
     image, points = torch.rand(1, 1, 96, 128), torch.rand(1, 20, 2) * 90
     before = [value.clone() for value in _described(network, image, points)]
     options = ScoreTraining(steps=12, crops=3, rate=5e-3)
-    crops = draw_crops(np.random.default_rng(7), [outcomes], [], options)
-    loss = score_loss(network, *crops).item()
+    crops, peaks, _ = draw_crops(np.random.default_rng(7), [outcomes], [], options)
+    seen = draw_crops(np.random.default_rng(0), [outcomes], [], replace(options, crops=12))[0]
+    contrast, height = _contrast(network, crops, peaks), level(network, seen).item()
     train_scores(network, [outcomes, []], [], options, tmp_path / "log", tmp_path / "weights")
-    assert score_loss(network, *crops).item() < 0.8 * loss
+    assert _contrast(network, crops, peaks) > contrast + 0.2
+    assert level(network, seen).item() == pytest.approx(height, abs=1e-3)
     for was, value in zip(before, _described(network, image, points), strict=True):
         assert torch.equal(was, value)
 
@@ -133,6 +139,13 @@ def test_what_is_missing_is_named(arguments: list[str], said: str, tmp_path: Pat
     assert done.exit_code == 1
     assert said in " ".join(done.output.split())
     assert not (tmp_path / "weights").exists()
+
+
+def _contrast(network: FeatureNetwork, crops: torch.Tensor, peaks: torch.Tensor) -> float:
+    """How much higher the score map's logits are where landmarks are than elsewhere."""
+    with torch.inference_mode():
+        logits = network.score_logits(network.pyramid(crops))
+    return float(logits[peaks > 0.3].mean() - logits[peaks == 0].mean())
 
 
 def _described(network: FeatureNetwork, image: torch.Tensor, points: torch.Tensor
