@@ -36,7 +36,7 @@ def train_features(
              "need no training. Goes on from --start, without it from the shipped weights.",
     )] = False,
     steps: Annotated[int, typer.Option(
-        min=1, help="Steps of 6 image pairs; about 1 s each on one CPU core, 0.5 s with "
+        min=1, help="Steps of 6 image pairs; about 1 s each on one CPU core, 0.4 s with "
                     "--freeze-descriptors.")] = 3000,
     rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 2e-3,
     stride: Annotated[int, typer.Option(
