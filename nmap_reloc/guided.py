@@ -79,14 +79,49 @@ def match_near(seen: Seen, map_from_camera: Rigid, positions: Doubles, descripto
     shown = np.flatnonzero(inside(seen, plane))
     if not len(shown):
         return _agreement([], [], [], [])
-    alike = seen.descriptors @ descriptors[shown].T
-    away = _apart(seen, plane[shown].astype(np.float32))
-    cosine = np.where((away <= radius) & (alike >= similarity), alike, -np.inf)
-    best = cosine.argmax(1)
-    rows = np.arange(len(cosine))
-    good = np.isfinite(cosine[rows, best]) & (cosine.argmax(0)[best] == rows)
-    return _agreement(rows[good], shown[best[good]], away[rows, best][good],
-                      cosine[rows, best][good])
+    nearby, shown_at = _near(seen, plane[shown], radius)
+    apart = _apart(seen, nearby, plane[shown[shown_at]])
+    close = np.flatnonzero(apart <= radius)
+    keypoints, points, away = nearby[close], shown[shown_at[close]], apart[close]
+    cosine = (seen.descriptors[keypoints] * descriptors[points]).sum(1)
+    order = np.flatnonzero(cosine >= similarity)
+    order = order[np.argsort(cosine[order], kind="stable")]  # so that the most alike write last
+    of_keypoint, of_point = np.full(len(seen.normalized), -1), np.full(len(positions), -1)
+    of_keypoint[keypoints[order]] = order
+    of_point[points[order]] = order
+    best = of_keypoint[of_keypoint >= 0]
+    best = best[of_point[points[best]] == best]
+    return _agreement(keypoints[best], points[best], away[best], cosine[best])
+
+
+def _near(seen: Seen, plane: Doubles, radius: float) -> tuple[Ints, Ints]:
+    """Every (keypoint, point) that may lie within `radius` pixels of each other, and some that do
+    not: by a grid of cells so wide that only the neighbours of a point's own need be looked at.
+    plane [L x 2], L > 0."""
+    finite = np.flatnonzero(np.isfinite(seen.normalized).all(1))
+    cell = radius / max(float(_smallest_scale(seen.scale[finite]).min()), 1e-9)
+    low = np.minimum(seen.normalized[finite].min(0), plane.min(0))
+    keypoint_cells = ((seen.normalized[finite] - low) / cell).astype(np.int64) + 1
+    point_cells = ((plane - low) / cell).astype(np.int64) + 1
+    width = int(max(keypoint_cells[:, 0].max(), point_cells[:, 0].max())) + 2
+    number = keypoint_cells[:, 1] * width + keypoint_cells[:, 0]
+    order = np.argsort(number, kind="stable")
+    middle = point_cells[:, 1] * width + point_cells[:, 0]
+    rows = (middle[:, None] + width * np.array([-1, 0, 1])).ravel()
+    first = np.searchsorted(number[order], rows - 1)
+    counts = np.searchsorted(number[order], rows + 1, side="right") - first
+    points = np.repeat(np.repeat(np.arange(len(plane)), 3), counts)
+    within = np.arange(len(points)) - np.repeat(np.cumsum(counts) - counts, counts)
+    keypoints = finite[order[np.repeat(first, counts) + within]]
+    return keypoints.astype(np.int32), points.astype(np.int32)
+
+
+def _smallest_scale(scale: Doubles) -> Doubles:
+    """Pixels per unit of the plane along the direction in which that is least [N]."""
+    squares = (scale ** 2).sum((1, 2)) / 2
+    area = scale[:, 0, 0] * scale[:, 1, 1] - scale[:, 0, 1] * scale[:, 1, 0]
+    return np.asarray(np.sqrt(np.maximum(
+        squares - np.sqrt(np.maximum(squares ** 2 - area ** 2, 0)), 0)))
 
 
 def inside(seen: Seen, plane: Doubles) -> npt.NDArray[np.bool_]:
@@ -97,13 +132,10 @@ def inside(seen: Seen, plane: Doubles) -> npt.NDArray[np.bool_]:
     return np.asarray(((plane >= finite.min(0)) & (plane <= finite.max(0))).all(1))
 
 
-def _apart(seen: Seen, plane: Floats) -> Floats:
-    """[N x L] pixels from each keypoint to points [L x 2] of the plane."""
-    scale = seen.scale.astype(np.float32)
-    dx = plane[:, 0] - seen.normalized[:, :1].astype(np.float32)
-    dy = plane[:, 1] - seen.normalized[:, 1:].astype(np.float32)
-    return np.asarray(np.hypot(scale[:, 0, :1] * dx + scale[:, 0, 1:] * dy,
-                               scale[:, 1, :1] * dx + scale[:, 1, 1:] * dy))
+def _apart(seen: Seen, keypoints: Ints, plane: Doubles) -> Doubles:
+    """[P] pixels from each of these keypoints [P] to its point [P x 2] of the plane."""
+    moved = seen.scale[keypoints] @ (plane - seen.normalized[keypoints])[:, :, None]
+    return np.asarray(np.hypot(moved[:, 0, 0], moved[:, 1, 0]))
 
 
 def _agreement(keypoints: object, landmarks: object, distance: object, cosine: object

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from nmap_reloc.mapping.choice import REGIONS
 from nmap_reloc.mapping.landmarks import Landmarks
-from nmap_reloc.representations.neumap.select import REGIONS, observation_bins, quality, rank
+from nmap_reloc.representations.neumap.select import observations, quality, rank
 
 
 def test_each_landmark_is_chosen_once(landmarks: Landmarks) -> None:
@@ -25,7 +26,7 @@ def test_deterministic_and_a_prefix_of_more(landmarks: Landmarks) -> None:
 def test_every_region_of_every_view_is_served(landmarks: Landmarks) -> None:
     chosen = np.zeros(len(landmarks), bool)
     chosen[rank(landmarks, 120)] = True
-    who, where = observation_bins(landmarks)
+    who, where = bins(landmarks)
     regions, seen = np.unique(where, return_counts=True)
     served = np.isin(regions, where[chosen[who]])
     assert served[seen >= 5].mean() > 0.95
@@ -34,7 +35,7 @@ def test_every_region_of_every_view_is_served(landmarks: Landmarks) -> None:
 
 
 def test_served_more_evenly_than_by_the_longest_tracks(landmarks: Landmarks) -> None:
-    who, where = observation_bins(landmarks)
+    who, where = bins(landmarks)
     size = len(landmarks.views) * REGIONS ** 2
 
     def empty(indices: np.ndarray) -> int:
@@ -47,7 +48,7 @@ def test_served_more_evenly_than_by_the_longest_tracks(landmarks: Landmarks) -> 
 
 
 def test_regions_are_where_the_keypoints_are(landmarks: Landmarks) -> None:
-    who, where = observation_bins(landmarks)
+    who, where = bins(landmarks)
     view = landmarks.views[1]
     seen = view.landmarks >= 0
     mine = (where >= REGIONS ** 2) & (where < 2 * REGIONS ** 2)
@@ -73,6 +74,12 @@ def test_a_landmark_that_nothing_sees_comes_last(landmarks: Landmarks) -> None:
                    track_lengths=np.append(landmarks.track_lengths, 1).astype(np.int32),
                    errors=np.append(landmarks.errors, 0).astype(np.float32))
     assert rank(more, len(more))[-1] == len(landmarks)
+
+
+def bins(landmarks: Landmarks) -> tuple[np.ndarray, np.ndarray]:
+    """Landmark and region, counted over all views, of every observation."""
+    who, views, regions = observations(landmarks)
+    return who, views * REGIONS ** 2 + regions
 
 
 def unit(rows: np.ndarray) -> np.ndarray:

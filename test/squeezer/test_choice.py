@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from synthetic_landmarks import features_of, world
 
+from nmap_reloc.mapping.choice import BELIEVED, Frames
 from nmap_reloc.mapping.landmarks import Landmarks
 from nmap_reloc.refine import refine
-from nmap_reloc.representations.squeezer.choice import BELIEVED, Frames, rank
+from nmap_reloc.representations.squeezer.choice import rank, sightings
 from nmap_reloc.representations.squeezer.clusters import seen_by
 from nmap_reloc.representations.squeezer.encode import Judged, judge
-from nmap_reloc.representations.squeezer.information import sightings
 from nmap_reloc.representations.squeezer.network import SqueezerNetwork
 from nmap_reloc.representations.squeezer.observations import in_frame, regions_of
 from nmap_reloc.representations.squeezer.programme import Points

@@ -93,8 +93,20 @@ class HybridDecoder:
     def confirm(self, features: Features, active: LoadedHybrid, pairs: Correspondences,
                 camera: Camera, solution: Solution | Refusal, solving: SolveOptions
                 ) -> tuple[Solution | Refusal, Correspondences]:
-        """The pose refined and made surer by landmarks. Where doubts stay, they are asked for a
-        pose themselves, alone and with the codes, and the surest of all is taken."""
+        """The pose refined and made surer by landmarks, then refined by the codes around."""
+        best, pairs = self._surest(features, active, pairs, camera, solution, solving)
+        if active.codes is None:
+            return best, pairs
+        count = len(pairs)
+        best, pairs = self._codes.confirm(features, active.codes, pairs, camera, best, solving)
+        voxels = np.concatenate([pairs.voxels[:count], active.numbers[pairs.voxels[count:]]])
+        return best, replace(pairs, voxels=voxels.astype(np.int32))
+
+    def _surest(self, features: Features, active: LoadedHybrid, pairs: Correspondences,
+                camera: Camera, solution: Solution | Refusal, solving: SolveOptions
+                ) -> tuple[Solution | Refusal, Correspondences]:
+        """Where doubts stay, landmarks are asked for a pose themselves, alone and with the codes,
+        and the surest of all is taken."""
         best = self._confirmed(features, active, pairs, camera, solution, solving)
         if active.codes is None or not len(active.landmarks):
             return best

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from nmap_reloc.confirm import ConfirmOptions, Known, confirm
 from nmap_reloc.engines import open_engine
 from nmap_reloc.engines.base import Engine
 from nmap_reloc.errors import NmapError
 from nmap_reloc.maps.tile import Tile
+from nmap_reloc.pose import Solution, SolveOptions
 from nmap_reloc.representations.neumap.layout import CodedVoxels, from_tile
 from nmap_reloc.representations.neumap.loaded import Asked, Halves, Voxels, in_bytes
-from nmap_reloc.types import Correspondences, Features, Floats, Ints
+from nmap_reloc.types import Camera, Correspondences, Features, Floats, Ints, Refusal
 from nmap_reloc.weights import content_hash
 
 CONFIDENT = 0.02  # below this a correspondence is not worth a RANSAC sample (the paper uses 0.5)
 HOPELESS = 0.5  # a keypoint less like every code than this is dropped after the first meeting
+ALIKE = 0.6  # cosine from which a keypoint near a projected code is it
+ONCE = ConfirmOptions(radius=4.0, rounds=1)  # pixels; more of either gain nothing
 OTHERS = 4  # of a keypoint's candidates that the pose may choose from once there is one
 HOPEFUL = 0.75  # share of the keypoints that go on at most, and
 FEWEST_HOPEFUL = 256  # of how many none is dropped for being one of many
@@ -34,6 +39,7 @@ class NeumapDecoder:
         self.content_hash = content_hash
         self._unfold, self._meet, self._decode = unfold, meet, decode
         self._asked: Asked | None = None
+        self._met_before: tuple[Features, Floats] | None = None  # a query's keypoints as codes
 
     def load(self, tiles: Sequence[Tile]) -> Voxels:
         """NmapError: not neumap tiles, or of different maps."""
@@ -86,6 +92,7 @@ class NeumapDecoder:
         if not len(features) or not len(rows):
             return nothing()
         asked, first, chosen = self._met(features.descriptors, codes)
+        self._met_before = features, asked
         hopeful = self._hopeful(first[:, 0])
         if not len(hopeful):
             return nothing()
@@ -108,6 +115,21 @@ class NeumapDecoder:
             out["coordinates"][good].astype(np.float64) + active.origin,
             confidence[good], keypoints.astype(np.int32), out["voxel"][good].astype(np.int32),
             active.positions[rows[chosen[good, :OTHERS]]] + active.origin)
+
+    def confirm(self, features: Features, active: Voxels, pairs: Correspondences, camera: Camera,
+                solution: Solution | Refusal, solving: SolveOptions
+                ) -> tuple[Solution | Refusal, Correspondences]:
+        """The pose refined once more, with the codes that keypoints beside them are like. Of what
+        decode was last asked."""
+        if isinstance(solution, Refusal) or self._asked is None or self._met_before is None \
+                or self._met_before[0] is not features:
+            return solution, pairs
+        positions, codes, voxels = self._asked.known
+        asked = self._met_before[1]
+        pairs = replace(pairs, points3D=solution.points3D, others=None)
+        unit = asked / np.maximum(np.linalg.norm(asked, axis=1, keepdims=True), 1e-9)
+        return confirm(solution, pairs, features, Known(positions, codes, unit, ALIKE, voxels),
+                       camera, solving, ONCE)
 
     @staticmethod
     def _hopeful(similarity: Floats) -> npt.NDArray[np.int64]:

@@ -54,7 +54,8 @@ class Asked:
     """What was last looked at: the same voxels are asked for in image after image.
 
     rows [R]: of the codes of `wanted` voxels (None: of all), filled up with copies;
-    codes [R x C]: zeros where it is a copy.
+    codes [R x C]: zeros where it is a copy. known: positions [K x 3] map units, codes of unit
+    length [K x C] and voxels [K] of those that are no copies.
     """
 
     def __init__(self, active: Voxels, wanted: Ints | None) -> None:
@@ -70,6 +71,11 @@ class Asked:
         self.codes = active.codes(self.rows)
         self.codes[self.count:] = 0  # copies must not rival originals: zeros are like nothing
         self.codes.flags.writeable = False
+        own = self.rows[:self.count]
+        unit = self.codes[:self.count] / np.maximum(
+            np.linalg.norm(self.codes[:self.count], axis=1, keepdims=True), 1e-9)
+        self.known = (active.positions[own] + active.origin, unit,
+                      active.voxels[own].astype(np.int32))
 
     def is_of(self, active: Voxels, wanted: Ints | None) -> bool:
         if self._active is not active:

@@ -1,35 +1,28 @@
-"""Which landmarks become codes: those that serve every view and every part of it.
-
-A landmark serves a (view, image region) each time it is seen there, and each further landmark in
-the same region is worth less (the probabilistic K-cover idea of Cao and Snavely, 2014). The gain
-is submodular, so the lazy greedy choice is near the best one.
-"""
+"""Which landmarks become codes: mapping/choice.py by how well each can be found again."""
 
 from __future__ import annotations
-
-import heapq
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
+from nmap_reloc.mapping.choice import REGIONS, choose, sightings
 from nmap_reloc.mapping.landmarks import Landmarks
 from nmap_reloc.types import Floats
 
-REGIONS = 4  # a view is divided into REGIONS x REGIONS
-TRIALS = 1  # pseudo-observations per region: how fast further landmarks lose worth
+Indices = npt.NDArray[np.int64]
 
 
-def observation_bins(landmarks: Landmarks) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """(landmark [O], region [O]) of every observation; regions are counted over all views."""
-    who, where = [], []
+def observations(landmarks: Landmarks) -> tuple[Indices, Indices, Indices]:
+    """(landmark, view, region of the view), each [O], of every observation, view by view."""
+    who, views, regions = [], [], []
     for index, view in enumerate(landmarks.views):
         seen = view.landmarks >= 0
         size = np.array([view.camera.width, view.camera.height], np.float64)
-        cell = np.clip((view.keypoints[seen] / size * REGIONS).astype(int), 0, REGIONS - 1)
+        cell = np.clip((view.keypoints[seen] / size * REGIONS).astype(np.int64), 0, REGIONS - 1)
         who.append(view.landmarks[seen].astype(np.int64))
-        where.append(index * REGIONS ** 2 + cell[:, 1] * REGIONS + cell[:, 0])
-    return np.concatenate(who), np.concatenate(where)
+        views.append(np.full(len(cell), index, np.int64))
+        regions.append(cell[:, 1] * REGIONS + cell[:, 0])
+    return np.concatenate(who), np.concatenate(views), np.concatenate(regions)
 
 
 def quality(landmarks: Landmarks) -> Floats:
@@ -44,27 +37,11 @@ def quality(landmarks: Landmarks) -> Floats:
     return np.asarray(length ** 2 * fit * support, np.float32)
 
 
-def rank(landmarks: Landmarks, count: int) -> npt.NDArray[np.int64]:
-    """Indices of the `count` landmarks worth most, in the order in which they were chosen."""
-    who, where = observation_bins(landmarks)
-    order = np.argsort(who, kind="stable")
-    starts = np.searchsorted(who[order], np.arange(len(landmarks) + 1))
-    regions = [where[order[a:b]] for a, b in pairwise(starts.tolist())]
-    weight = quality(landmarks)
-    served = np.zeros(len(landmarks.views) * REGIONS ** 2)
-
-    def gain(index: int) -> float:
-        return float(weight[index] * np.log1p(1 / (TRIALS + served[regions[index]])).sum())
-
-    heap = [(-gain(i), i) for i in range(len(landmarks))]
-    heapq.heapify(heap)
-    chosen: list[int] = []
-    while heap and len(chosen) < count:
-        index = heapq.heappop(heap)[1]
-        now = -gain(index)
-        if heap and now > heap[0][0]:
-            heapq.heappush(heap, (now, index))
-            continue
-        chosen.append(index)
-        served[regions[index]] += weight[index]
-    return np.array(chosen, np.int64)
+def rank(landmarks: Landmarks, count: int) -> Indices:
+    """Indices of the `count` landmarks worth most, in the order in which they were chosen; those
+    that no view sees come last."""
+    who, views, regions = observations(landmarks)
+    worth = quality(landmarks).astype(np.float64)[who]
+    chosen = choose(sightings(landmarks, who, views, regions, worth), len(landmarks.views), count)
+    left = np.setdiff1d(np.arange(len(landmarks)), chosen)[:max(0, count - len(chosen))]
+    return np.asarray(np.concatenate([chosen, left]), np.int64)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import heapq
 from itertools import pairwise
 
 import numpy as np
 
+from nmap_reloc.mapping.choice import REGIONS
 from nmap_reloc.mapping.landmarks import Landmarks
-from nmap_reloc.representations.neumap.select import rank
+from nmap_reloc.representations.neumap.select import observations, quality
 from nmap_reloc.representations.squeezer.clusters import Indices, seen_by
 
 
@@ -50,4 +52,26 @@ def k_cover(landmarks: Landmarks, count: int) -> Indices:
 def probabilistic_k_cover(landmarks: Landmarks, count: int) -> Indices:
     """KCP (Cao and Snavely, 2014): the gain of a further point in a view's region fades instead
     of ending, and alike descriptors count for more."""
-    return rank(landmarks, count)
+    who, views, places = observations(landmarks)
+    where = views * REGIONS ** 2 + places
+    order = np.argsort(who, kind="stable")
+    starts = np.searchsorted(who[order], np.arange(len(landmarks) + 1))
+    regions = [where[order[a:b]] for a, b in pairwise(starts.tolist())]
+    weight = quality(landmarks)
+    served = np.zeros(len(landmarks.views) * REGIONS ** 2)
+
+    def gain(index: int) -> float:
+        return float(weight[index] * np.log1p(1 / (1 + served[regions[index]])).sum())
+
+    heap = [(-gain(i), i) for i in range(len(landmarks))]
+    heapq.heapify(heap)
+    chosen: list[int] = []
+    while heap and len(chosen) < count:
+        index = heapq.heappop(heap)[1]
+        now = -gain(index)
+        if heap and now > heap[0][0]:
+            heapq.heappush(heap, (now, index))
+            continue
+        chosen.append(index)
+        served[regions[index]] += weight[index]
+    return np.array(chosen, np.int64)

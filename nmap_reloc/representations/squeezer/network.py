@@ -13,10 +13,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from nmap_reloc.mapping.choice import REGIONS
 from nmap_reloc.representations.squeezer.observations import (
     BESIDE_SENSOR,
     FAR,
-    REGIONS,
     Observed,
 )
 from nmap_reloc.representations.squeezer.quantiser import Quantiser

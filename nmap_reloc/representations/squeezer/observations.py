@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from nmap_reloc.camera import project
+from nmap_reloc.mapping.choice import REGIONS
 from nmap_reloc.mapping.landmarks import Landmarks, View
 from nmap_reloc.representations.squeezer.clusters import Indices
 from nmap_reloc.types import Floats
 
 FAR = 1e4  # pixels: where a point that a frame can't see is said to be
-REGIONS = 4  # a frame is divided into REGIONS x REGIONS
 UNIT = 0.1  # of the median distance from the cameras: a length that means the same in any scene
 BESIDE_SENSOR = 3  # numbers of a keypoint beside its descriptor: score and place in the image
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from nmap_reloc.mapping.choice import REGIONS
 from nmap_reloc.representations.squeezer import qp
 from nmap_reloc.representations.squeezer.clusters import Indices
-from nmap_reloc.representations.squeezer.observations import REGIONS
 from nmap_reloc.types import Floats
 
 MOST_TOGETHER = 16000  # points of one programme

@@ -1,62 +1,32 @@
-"""What the points of a map tell of a camera's pose: the Fisher information of each sighting."""
+"""What the landmarks of a map tell of a camera's pose: the Fisher information of each sighting."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
+import numpy.typing as npt
 
 from nmap_reloc.camera import pinhole_params
 from nmap_reloc.mapping.landmarks import Landmarks, View
-from nmap_reloc.representations.squeezer.clusters import Indices
-from nmap_reloc.representations.squeezer.observations import REGIONS
-from nmap_reloc.representations.squeezer.programme import Points
 from nmap_reloc.reprojection import Observed, jacobian
 from nmap_reloc.types import Doubles
 
 NOISE = 1.5  # pixels: of a keypoint, one coordinate
-NOTHING = 0.01  # a point worth less to a frame is not seen there
 NEAREST = 1e-6  # depth, map units
 
-
-@dataclass(frozen=True)
-class Sightings:
-    """Every point in every frame that finds it, sorted by landmark.
-
-    starts [L + 1]: of each landmark's sightings; frames [E] index of the view; regions [E]: of all
-    frames' regions; worth [E] in 0..1. rows [E x 2 x 6]: R with R'R the information that the
-    sighting gives: position in units of the frame's median depth, then turn in radians.
-    """
-
-    starts: Indices
-    frames: Indices
-    regions: Indices
-    worth: Doubles
-    rows: Doubles
+Indices = npt.NDArray[np.int64]
 
 
-def sightings(landmarks: Landmarks, judged: Sequence[Points]) -> Sightings:
-    """Of the points that compete. Worth is what the network says, less where few views ever
-    observed the point: two alone may be mistaken together."""
-    found = [np.nonzero(points.found > NOTHING) for points in judged]
-    pairs = list(zip(judged, found, strict=True))
-    owners = np.concatenate([points.landmarks[row] for points, (row, _) in pairs])
-    frames = np.concatenate([points.views[frame] for points, (_, frame) in pairs])
-    places = np.concatenate([points.regions[where] for points, where in pairs])
-    worth = np.concatenate([points.found[where] for points, where in pairs]).astype(np.float64)
-    order = np.lexsort((frames, owners))
-    owners, frames, places, worth = (a[order] for a in (owners, frames, places, worth))
-    support = landmarks.track_lengths[owners]
-    worth *= support / (support + 1)
+def pose_rows(landmarks: Landmarks, owners: Indices, frames: Indices) -> Doubles:
+    """owners [E] landmark and frames [E] view of each sighting -> rows [E x 2 x 6]: R with R'R the
+    information that it gives on the view's pose: position in units of the median depth of the
+    view's sightings, then turn in radians."""
     known = position_information(landmarks)
     rows = np.zeros((len(owners), 2, 6))
     for frame in np.unique(frames).tolist():
         mine = np.flatnonzero(frames == frame)
         rows[mine] = _seen(landmarks.views[frame], landmarks.positions[owners[mine]],
                            known[owners[mine]])
-    return Sightings(np.searchsorted(owners, np.arange(len(landmarks) + 1)), frames,
-                     frames * REGIONS ** 2 + places, worth, rows * worth[:, None, None] ** 0.5)
+    return rows
 
 
 def position_information(landmarks: Landmarks) -> Doubles:

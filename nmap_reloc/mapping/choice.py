@@ -1,0 +1,101 @@
+"""Which landmarks a map keeps: one by one, each for what it adds to those before.
+
+In every view that finds it, a landmark gives
+
+    log(1 + worth / (1 + worth that its region has already))        near landmarks are worth less
+  + log det of the information on the view's pose, after - before   the pose they lead to counts
+
+Both are submodular, so the greedy choice is near the best (Nemhauser et al., 1978). The first is
+the probabilistic K-cover of Cao and Snavely (2014) in spirit. It alone keeps what many views find,
+which lies far off and says little of where the camera stands.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+
+import numpy as np
+
+from nmap_reloc.mapping.information import Indices, pose_rows
+from nmap_reloc.mapping.landmarks import Landmarks
+from nmap_reloc.types import Doubles
+
+REGIONS = 4  # a view is divided into REGIONS x REGIONS
+BELIEVED = 0.05  # what is known of a view's pose without landmarks: of its depth, and radians
+NEARLY = 0.95  # of the best that may still come: a landmark that adds so much is taken
+
+
+@dataclass(frozen=True)
+class Sightings:
+    """Every landmark in every view that finds it, sorted by landmark.
+
+    starts [L + 1]: of each landmark's sightings; frames [E] index of the view; regions [E]: of all
+    views' regions; worth [E] in 0..1; rows [E x 2 x 6]: see pose_rows, in the measure of worth.
+    """
+
+    starts: Indices
+    frames: Indices
+    regions: Indices
+    worth: Doubles
+    rows: Doubles
+
+
+def sightings(landmarks: Landmarks, owners: Indices, frames: Indices, regions: Indices,
+              worth: Doubles) -> Sightings:
+    """owners [E] landmark, frames [E] view, regions [E] among the view's, worth [E], in any
+    order."""
+    order = np.lexsort((frames, owners))
+    owners, frames, regions, worth = (a[order] for a in (owners, frames, regions, worth))
+    rows = pose_rows(landmarks, owners, frames)
+    return Sightings(np.searchsorted(owners, np.arange(len(landmarks) + 1)), frames,
+                     frames * REGIONS ** 2 + regions, worth, rows * worth[:, None, None] ** 0.5)
+
+
+class Frames:
+    """What all views have so far: worth by region, the covariance of each pose [V x 6 x 6]."""
+
+    def __init__(self, seen: Sightings, views: int):
+        self._seen = seen
+        self._served = np.zeros(views * REGIONS ** 2)
+        self._pose = np.tile(BELIEVED ** 2 * np.eye(6), (views, 1, 1))
+
+    def gains(self, first: int, end: int) -> Doubles:
+        """What each of the sightings first..end would add to its view."""
+        seen = self._seen
+        rows = seen.rows[first:end]
+        told = rows @ self._pose[seen.frames[first:end]] @ rows.transpose(0, 2, 1)
+        pose = (1 + told[:, 0, 0]) * (1 + told[:, 1, 1]) - told[:, 0, 1] * told[:, 1, 0]
+        cover = seen.worth[first:end] / (1 + self._served[seen.regions[first:end]])
+        return np.asarray(np.log(pose) + np.log1p(cover))
+
+    def add(self, first: int, end: int) -> None:
+        """A landmark's sightings; no view has two of them."""
+        seen = self._seen
+        rows, frames = seen.rows[first:end], seen.frames[first:end]
+        told = self._pose[frames] @ rows.transpose(0, 2, 1)
+        self._pose[frames] -= told @ np.linalg.solve(np.eye(2) + rows @ told,
+                                                     told.transpose(0, 2, 1))
+        self._served[seen.regions[first:end]] += seen.worth[first:end]
+
+
+def choose(seen: Sightings, views: int, count: int) -> Indices:
+    """At most `count` landmarks, in the order in which they are chosen; none that adds nothing.
+    views: how many there are."""
+    frames, total = Frames(seen, views), len(seen.starts) - 1
+    owners = np.repeat(np.arange(total), np.diff(seen.starts))
+    gains = np.bincount(owners, frames.gains(0, len(owners)), total)
+    heap = [(-gain, index) for index, gain in enumerate(gains.tolist()) if gain > 0]
+    heapq.heapify(heap)
+    starts = seen.starts.tolist()
+    chosen: list[int] = []
+    while heap and len(chosen) < count:
+        index = heapq.heappop(heap)[1]
+        first, end = starts[index], starts[index + 1]
+        gain = float(frames.gains(first, end).sum())
+        if heap and gain < NEARLY * -heap[0][0]:
+            heapq.heappush(heap, (-gain, index))
+            continue
+        chosen.append(index)
+        frames.add(first, end)
+    return np.array(chosen, np.int64)
