@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ from nmap_reloc.errors import NmapError
 from nmap_reloc.mapping.landmarks import Landmarks
 from nmap_reloc.mapping.partition import cut, partition
 from nmap_reloc.maps.tile import Tile
+from nmap_reloc.pose import Solution, SolveOptions, solve
 from nmap_reloc.representations.neumap.decode import FEWEST_HOPEFUL, NeumapDecoder
 from nmap_reloc.representations.neumap.encode import encode, into_voxels
 from nmap_reloc.representations.neumap.layout import CodedVoxels, from_tile, to_tile
 from nmap_reloc.representations.neumap.network import NeumapNetwork
-from nmap_reloc.types import Correspondences, Features
+from nmap_reloc.types import Correspondences, Features, Refusal
 
 
 class Counting:
@@ -270,3 +272,28 @@ def test_memory_is_counted(decoder: NeumapDecoder, tiles: list[Tile], coded: Cod
     # bytes: codes, halves: keys, values and marks; floats: positions
     assert active.nbytes() >= len(coded.codes) * (16 + 2 * (2 * 2 * 32 + 16) + 4 * 3)
     assert active.nbytes() < len(coded.codes) * 4 * (16 + 2 * 2 * 32 + 3)
+
+
+def test_the_pose_gains_by_codes_that_decode_left_out(decoder: NeumapDecoder, scene: Landmarks,
+                                                      coded: CodedVoxels, query: Features
+                                                      ) -> None:
+    """Half of the pairs are taken away: codes near keypoints bring more than were left."""
+    active = decoder.load([to_tile(coded, "0_0", 6)])
+    view = scene.views[3]
+    found = decoder.decode(query, active)
+    fewer = replace(found, **{name: getattr(found, name)[::2] for name in (
+        "points2D", "points3D", "confidences", "keypoints", "voxels", "others")})
+    first = solve(fewer, view.camera)
+    assert isinstance(first, Solution)
+    again, pairs = decoder.confirm(query, active, fewer, view.camera, first, SolveOptions())
+    assert isinstance(again, Solution)
+    assert again.inliers.sum() > 1.5 * first.inliers.sum()
+    assert len(pairs) == len(again.inliers) and pairs.others is None
+    assert again.log_false_alarms == first.log_false_alarms
+    away = again.map_from_camera.translation - view.map_from_camera.translation
+    assert np.linalg.norm(away) < 0.02
+    refused = Refusal("solve", "no pose")
+    assert decoder.confirm(query, active, fewer, view.camera, refused, SolveOptions())[0] \
+        is refused
+    other = replace(query)  # decode was not asked this one
+    assert decoder.confirm(other, active, fewer, view.camera, first, SolveOptions())[0] is first
