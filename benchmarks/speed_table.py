@@ -9,7 +9,7 @@ from nmap_reloc import text
 from nmap_reloc.errors import NmapError
 from nmap_reloc.evaluation.files import write_text
 
-BEGIN, END = "<!-- speed:begin -->", "<!-- speed:end -->"
+MARKS = ("<!-- speed:begin -->", "<!-- speed:end -->")
 
 
 def markdown(found: dict[str, Any]) -> str:
@@ -88,12 +88,13 @@ def _gpu(gpu: dict[str, Any]) -> tuple[str, str, str]:
             f"{gpu['peak_tflops_fp16']:.0f} TFLOPS", bar)
 
 
-def write_between(readme: Path, table: str) -> None:
+def write_between(readme: Path, table: str, marks: tuple[str, str] = MARKS) -> None:
     """Replaces what stands between the two markers. NmapError: they are not there."""
+    first, last = marks
     page = readme.read_text(encoding="utf-8")
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = page.partition(first)
+    _, end, after = rest.partition(last)
     if not begin or not end:
-        raise NmapError(f"{readme}: has no place for the table; put {BEGIN} and {END} on lines of "
-                        "their own where it shall stand")
-    write_text(readme, f"{before}{BEGIN}\n{table}\n{END}{after}")
+        raise NmapError(f"{readme}: has no place for the table; put {first} and {last} on lines "
+                        "of their own where it shall stand")
+    write_text(readme, f"{before}{first}\n{table}\n{last}{after}")
