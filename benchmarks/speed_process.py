@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -25,6 +26,11 @@ def measured(site: Path, frames: Path) -> dict[str, object]:
 
 def resident() -> int:
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * PAGE
+
+
+def page_faults() -> int:
+    """How often the system gave this process a page of memory."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 
 def main(site: Path, frames: Path) -> None:
@@ -53,6 +59,9 @@ def main(site: Path, frames: Path) -> None:
     before = resident()
     run(STEADY)
     grown = resident() - before
+    faults = page_faults()
+    run(STEADY)
+    faults = page_faults() - faults
     tracemalloc.start()
     run(STEADY)  # until what Python and numpy keep for reuse is there
     start = tracemalloc.get_traced_memory()[0]
@@ -62,6 +71,7 @@ def main(site: Path, frames: Path) -> None:
     print(json.dumps({
         "import_s": imported - STARTED, "open_s": opened - imported, "first_frame_s": first,
         "resident_bytes": before, "resident_growth_bytes": grown, "frames": STEADY,
+        "pages_per_frame": faults / STEADY,
         "python_growth_bytes_per_frame": (kept_bytes - start) / STEADY,
         "python_peak_bytes_in_a_frame": peak - start, "torch": "torch" in sys.modules}))
 

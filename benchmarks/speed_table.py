@@ -70,6 +70,8 @@ def _process(process: dict[str, Any]) -> list[tuple[str, str, str]]:
          f"{text.size(process['resident_bytes'])}, {growth / 1e3:+.0f} KB over "
          f"{process['frames']} frames; torch imported: {'yes' if process['torch'] else 'no'}",
          "400 MB, no torch"),
+        ("steady state: pages of memory that a frame takes from the system",
+         f"{process['pages_per_frame']:.2g}", "0"),
         ("Python memory: kept per frame, peak within one",
          f"{process['python_growth_bytes_per_frame']:.0f} B, "
          f"{text.size(process['python_peak_bytes_in_a_frame'])}", "–"),

@@ -29,7 +29,7 @@ def look_again(fit: Fit, seen: Observed, others: Array, max_error: float, min_er
     away = distances(fit.map_from_camera, Observed(
         seen.normalized[every], seen.scale[every], others[rows].reshape(-1, 3),
         seen.keypoints[every]))
-    near = (away < reach).reshape(len(rows), -1)
+    near = away.reshape(len(rows), others.shape[1]) < reach
     found = near.any(1)
     points = seen.points3D.copy()
     points[rows[found]] = others[rows[found], near[found].argmax(1)]

@@ -60,3 +60,12 @@ def test_where_no_other_place_fits_nothing_changes() -> None:
     assert isinstance(once, Solution) and isinstance(twice, Solution)
     np.testing.assert_array_equal(once.inliers, twice.inliers)
     np.testing.assert_array_equal(seen.points3D, twice.points3D)
+
+
+def test_where_every_pair_agrees_nothing_is_looked_for() -> None:
+    seen = scene(PINHOLE)[0]
+    right = replace(seen, **{name: getattr(seen, name)[:RIGHT] for name in (
+        "points2D", "points3D", "confidences", "keypoints", "voxels", "others")})
+    found = solve(right, PINHOLE)
+    assert isinstance(found, Solution) and found.inliers.all()
+    np.testing.assert_array_equal(found.points3D, right.points3D)

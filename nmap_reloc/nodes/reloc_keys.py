@@ -53,7 +53,7 @@ LOCALIZATION = (
     Key("localization", "latency_p95", "The same, of the slowest 5 %.",
         lambda f, p: f.total.percentile(95), "ms", ("latency_warn", "latency_error")),
     Key("localization", "latency_*_p50", "Per stage: wait (for the image before), "
-        "features, activate, decode, solve, judge.",
+        "features, activate, decode, solve, confirm, judge.",
         lambda f, p: _percentiles(50, f), "ms"),
     Key("localization", "latency_*_p95", "The same, of the slowest 5 %.",
         lambda f, p: _percentiles(95, f), "ms"),

@@ -22,7 +22,7 @@ from nmap_reloc.nodes.figures import RelocFigures
 from nmap_reloc.nodes.pipeline import Frame
 from nmap_reloc.nodes.reloc_node import RelocNode
 
-STAGES = ("wait", "features", "activate", "decode", "solve", "judge")
+STAGES = ("wait", "features", "activate", "decode", "solve", "confirm", "judge")
 
 
 @pytest.fixture
