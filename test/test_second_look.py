@@ -63,9 +63,8 @@ def test_where_no_other_place_fits_nothing_changes() -> None:
 
 
 def test_where_every_pair_agrees_nothing_is_looked_for() -> None:
-    seen = scene(PINHOLE)[0]
-    right = replace(seen, **{name: getattr(seen, name)[:RIGHT] for name in (
-        "points2D", "points3D", "confidences", "keypoints", "voxels", "others")})
-    found = solve(right, PINHOLE)
+    true = points_in_view(PINHOLE, POSE, RIGHT, np.random.default_rng(0))
+    seen = replace(pairs(observe(PINHOLE, POSE, true), true), others=true[:, None] + 1.0)
+    found = solve(seen, PINHOLE)
     assert isinstance(found, Solution) and found.inliers.all()
-    np.testing.assert_array_equal(found.points3D, right.points3D)
+    np.testing.assert_array_equal(found.points3D, seen.points3D)
