@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from nmap_reloc.errors import NmapError
 
 PRECISION = 12  # bits: the frequencies of a table add up to 2**PRECISION
 LOWEST = 1 << 16  # of a lane's state, which is below 2**32; words of 16 bits go in and out
-STEPS = 2048  # of decoding, about: lanes cost two bytes each, steps cost time
+STEPS = 512  # of decoding, about: lanes cost two bytes each, steps cost time
 MOST_LANES = 1 << 12
 
 Counts = npt.NDArray[np.int64]
@@ -40,10 +41,15 @@ class Tables:
         """[T x S] where a symbol's slots begin."""
         return np.cumsum(self.frequencies, axis=1) - self.frequencies
 
-    def symbols(self) -> npt.NDArray[np.int64]:
-        """[T x 2**PRECISION] which symbol a slot belongs to."""
+    @cached_property
+    def by_slot(self) -> tuple[Counts, Counts, Counts]:
+        """Of each slot, those of one table after another's [T * 2**PRECISION]: which symbol it
+        belongs to, that symbol's frequency, and how far the slot is beyond its first."""
         symbols = np.arange(self.frequencies.shape[1])
-        return np.stack([np.repeat(symbols, row) for row in self.frequencies])
+        slots = np.stack([np.repeat(symbols, row) for row in self.frequencies])
+        rows = np.arange(len(slots))[:, None]
+        beyond = np.arange(1 << PRECISION) - self.starts()[rows, slots]
+        return slots.ravel(), self.frequencies[rows, slots].ravel(), beyond.ravel()
 
 
 def lanes_for(symbols: int) -> int:
@@ -79,32 +85,30 @@ class Decoder:
         """NmapError: too few words."""
         if len(words) < 2 * lanes:
             raise damaged()
-        self._frequencies, self._starts = tables.frequencies, tables.starts()
-        self._symbols = tables.symbols()
+        self._symbols, self._frequencies, self._beyond = tables.by_slot
         head = words[:2 * lanes].astype(np.int64).reshape(-1, 2)
         self._state = head[:, 0] << 16 | head[:, 1]
         self._words, self._lanes, self._at = words.astype(np.int64), lanes, 2 * lanes
 
     def take(self, which: Counts) -> Counts:
         """which table each symbol is of [N] -> the symbols [N]. NmapError: no more words."""
-        out = np.empty(len(which), np.int64)
+        slots = which << PRECISION  # of all tables; then which of each table's
         for at in range(0, len(which), self._lanes):
-            table = which[at:at + self._lanes]
-            state = self._state[:len(table)]
-            slot = state & ((1 << PRECISION) - 1)
-            symbol = self._symbols[table, slot]
-            state = (self._frequencies[table, symbol] * (state >> PRECISION) + slot
-                     - self._starts[table, symbol])
-            low = np.flatnonzero(state < LOWEST)
-            if len(low):
-                words = self._words[self._at:self._at + len(low)]
-                if len(words) < len(low):
+            slot = slots[at:at + self._lanes]
+            state = self._state[:len(slot)]
+            slot |= state & ((1 << PRECISION) - 1)
+            state >>= PRECISION
+            state *= self._frequencies[slot]
+            state += self._beyond[slot]
+            low = state < LOWEST
+            count = int(np.count_nonzero(low))
+            if count:
+                words = self._words[self._at:self._at + count]
+                if len(words) < count:
                     raise damaged()
                 state[low] = state[low] << 16 | words
-                self._at += len(low)
-            self._state[:len(table)] = state
-            out[at:at + self._lanes] = symbol
-        return out
+                self._at += count
+        return np.asarray(self._symbols[slots], np.int64)
 
     def finish(self) -> None:
         """NmapError where what was taken is not all that was coded: the states tell."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import wraps
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy.typing as npt
 import zstandard
@@ -18,6 +19,7 @@ from nmap_reloc.errors import NmapError
 
 Json = Any  # what json.loads returns; checked where it is used
 Arrays = dict[str, npt.NDArray[Any]]
+Read = TypeVar("Read")
 
 MAGIC = b"NMAP"
 VERSION = 2
@@ -37,12 +39,25 @@ DICTIONARY = zstandard.ZstdCompressionDict(
 
 @dataclass(frozen=True)
 class Tile:
-    """A piece of the map: meta is JSON, arrays are what its representation defines."""
+    """A piece of the map: meta is JSON, arrays are what its representation defines; kept: see
+    once."""
 
     id: str
     representation: str
     meta: dict[str, Json] = field(default_factory=dict)
     arrays: Arrays = field(default_factory=dict)
+    kept: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+
+def once(read: Callable[[Tile], Read]) -> Callable[[Tile], Read]:
+    """What `read` makes of a tile is kept with it: when tiles are swapped, those that stay are
+    not decoded again."""
+    @wraps(read)
+    def reads(tile: Tile) -> Read:
+        made: Read = tile.kept[read.__module__] if read.__module__ in tile.kept else read(tile)
+        tile.kept[read.__module__] = made
+        return made
+    return reads
 
 
 def compact_json(value: Json) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import tracemalloc
+from dataclasses import replace
 from hashlib import blake2b
 
 import numpy as np
@@ -21,6 +22,7 @@ from nmap_reloc.maps.tile import (
     compressed_bytes,
     decode_tile,
     encode_tile,
+    once,
 )
 
 
@@ -186,3 +188,17 @@ def test_two_thousand_forged_files_harm_nobody() -> None:
         else:
             forged = damaged(random, raw[:header]) + raw[header:]
             decode_under_watch(wrap(frame(forged), len(forged)))
+
+
+def test_a_tile_that_stays_is_decoded_once() -> None:
+    reads = []
+
+    @once
+    def read(tile: Tile) -> int:
+        reads.append(tile.id)
+        return len(tile.arrays)
+
+    tile = example()
+    assert read(tile) == read(tile) == len(tile.arrays) and len(reads) == 1
+    assert read(replace(tile, arrays={})) == 0 and len(reads) == 2
+    assert tile == example()

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from nmap_reloc.errors import NmapError
 from nmap_reloc.maps import levels, quantize
 from nmap_reloc.maps.places import Places, Sight, get_places, put_places
-from nmap_reloc.maps.tile import Arrays, Json, Tile
+from nmap_reloc.maps.tile import Arrays, Json, Tile, once
 from nmap_reloc.representations.neumap.layout import CodedVoxels, put_codes
 from nmap_reloc.types import Floats
 
@@ -57,6 +57,7 @@ def to_tile(tile_id: str, codes: CodedVoxels, landmarks: CodedVoxels, bits: tupl
     return Tile(tile_id, REPRESENTATION, meta, arrays)
 
 
+@once
 def from_tile(tile: Tile) -> Parts:
     """NmapError: not a hybrid tile."""
     try:

@@ -24,7 +24,7 @@ from nmap_reloc.geometry import rotation_from_vector
 from nmap_reloc.maps import levels
 from nmap_reloc.maps.places import Sight, get_places, put_places
 from nmap_reloc.maps.retrieval import RetrievalIndex
-from nmap_reloc.maps.tile import Arrays, Json, Tile, compressed_bytes
+from nmap_reloc.maps.tile import Arrays, Json, Tile, compressed_bytes, once
 from nmap_reloc.representations.neumap.layout import CUT, CodedVoxels
 from nmap_reloc.types import Camera, Doubles, Floats, Ints
 
@@ -109,6 +109,7 @@ def to_tile(views: CodedViews, tile_id: str, representation: str, sight: Sight) 
     return Tile(tile_id, representation, meta, arrays)
 
 
+@once
 def from_tile(tile: Tile) -> CodedViews:
     """NmapError when the tile does not hold what it should."""
     try:

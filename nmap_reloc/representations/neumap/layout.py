@@ -13,7 +13,7 @@ import numpy as np
 from nmap_reloc.errors import NmapError
 from nmap_reloc.maps import quantize
 from nmap_reloc.maps.places import Sight, get_places, put_places
-from nmap_reloc.maps.tile import Arrays, Json, Tile
+from nmap_reloc.maps.tile import Arrays, Json, Tile, once
 from nmap_reloc.types import Doubles, Floats, Ints
 
 REPRESENTATION = "neumap"
@@ -62,6 +62,7 @@ def put_codes(arrays: Arrays, meta: dict[str, Json], name: str, codes: Floats, b
     quantize.put(arrays, meta, name, np.clip(codes, -cut, cut), bits)
 
 
+@once
 def from_tile(tile: Tile) -> CodedVoxels:
     """NmapError when the tile does not hold what it should."""
     try:

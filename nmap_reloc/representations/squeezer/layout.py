@@ -15,7 +15,7 @@ from nmap_reloc.errors import NmapError
 from nmap_reloc.maps import levels
 from nmap_reloc.maps.levels import Bytes
 from nmap_reloc.maps.places import Sight, get_places, put_places
-from nmap_reloc.maps.tile import Arrays, Json, Tile
+from nmap_reloc.maps.tile import Arrays, Json, Tile, once
 from nmap_reloc.representations.neumap.voxels import choose_side, round_side
 from nmap_reloc.types import Doubles, Floats, Ints
 
@@ -73,6 +73,7 @@ def to_tile(stored: StoredClusters, tile_id: str, sight: Sight) -> Tile:
     return Tile(tile_id, REPRESENTATION, meta, arrays)
 
 
+@once
 def from_tile(tile: Tile) -> StoredClusters:
     """NmapError when the tile does not hold what it should."""
     try:
