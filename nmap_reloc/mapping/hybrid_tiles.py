@@ -16,7 +16,7 @@ from nmap_reloc.mapping.expected_gain import Trial
 from nmap_reloc.mapping.makers import Measure, Order
 from nmap_reloc.mapping.neumap_tiles import RETRIEVAL_SHARE, views_of
 from nmap_reloc.mapping.partition import Part, Piece, cut, ground_axes, partition
-from nmap_reloc.mapping.sight import sight_of
+from nmap_reloc.mapping.sight import PLACE_BYTES, sight_of
 from nmap_reloc.maps.retrieval import PREFIX, RetrievalIndex
 from nmap_reloc.representations import network_name
 from nmap_reloc.representations.hybrid.layout import to_tile
@@ -28,7 +28,6 @@ from nmap_reloc.representations.neumap.voxels import choose_side, grid, round_si
 from nmap_reloc.types import Floats
 
 FEWEST = 32  # codes and landmarks together: a map with fewer can't be localized against
-POSITION_BYTES = 2.5  # of a code or landmark, about
 
 Indices = npt.NDArray[np.int64]
 
@@ -110,7 +109,7 @@ class HybridMaker:
     def _bytes(self, split: Split) -> float:
         """Of a code or landmark, before compression."""
         landmark = self._described.shape[1] * split.bits / 8
-        return POSITION_BYTES + (1 - split.share) * self._width * BITS / 8 + split.share * landmark
+        return PLACE_BYTES + (1 - split.share) * self._width * BITS / 8 + split.share * landmark
 
     def _pieces(self, count: int, split: Split, bits: int = BITS) -> list[Piece]:
         """Tiles of the best `count`: the most worthy of them are landmarks, the others codes."""

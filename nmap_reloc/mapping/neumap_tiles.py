@@ -10,7 +10,7 @@ from nmap_reloc.mapping.budget import most_within
 from nmap_reloc.mapping.landmarks import Landmarks
 from nmap_reloc.mapping.makers import Measure, Order
 from nmap_reloc.mapping.partition import Piece, cut, ground_axes, partition
-from nmap_reloc.mapping.sight import sight_of
+from nmap_reloc.mapping.sight import PLACE_BYTES, sight_of
 from nmap_reloc.maps.retrieval import PREFIX, RetrievalIndex
 from nmap_reloc.representations import network_name
 from nmap_reloc.representations.neumap.adapt import Adaptation, adapt
@@ -35,7 +35,7 @@ class NeumapMaker:
         self._network, self._landmarks, self._budget = network, landmarks, budget
         self._tile = order.tile_side()
         self._polish, self._like = order.polish, order.like
-        per_code = network.shape.code_width * BITS / 8 + 2.5  # about, compressed
+        per_code = network.shape.code_width * BITS / 8 + PLACE_BYTES
         self._estimate = max(FEWEST_CODES, int(budget / per_code))
         self._ranked = rank(landmarks, int(1.5 * self._estimate) + FEWEST_CODES)
         self._codes = encode(network, landmarks.mean_descriptors()[self._ranked])

@@ -13,6 +13,7 @@ PIXELS = 0.5  # a step of a stored place at most, seen from the nearest camera
 CLOSE = 5  # per cent of the places that are nearer to a camera than where steps stop shrinking
 PER_EYE = 150  # places of a tile for each stored eye
 FEWEST_EYES, MOST_EYES = 4, 32
+PLACE_BYTES = 2.5  # of a stored place, about: a guess to begin with
 SAMPLE = 2048  # places that say which cameras are near
 
 

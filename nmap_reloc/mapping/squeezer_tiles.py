@@ -12,7 +12,7 @@ from nmap_reloc.mapping.makers import Measure, Order
 from nmap_reloc.mapping.neumap_tiles import RETRIEVAL_SHARE, SEEN
 from nmap_reloc.mapping.partition import Part, Piece, ground_axes, partition
 from nmap_reloc.mapping.selection import Selection
-from nmap_reloc.mapping.sight import sight_of
+from nmap_reloc.mapping.sight import PLACE_BYTES, sight_of
 from nmap_reloc.maps.retrieval import PREFIX, RetrievalIndex
 from nmap_reloc.maps.tile import Arrays
 from nmap_reloc.representations import network_name
@@ -25,7 +25,6 @@ from nmap_reloc.representations.squeezer.network import SqueezerNetwork
 from nmap_reloc.types import Floats, Ints
 
 FEWEST_POINTS = 32  # a map with fewer can't be localized against
-POSITION_BYTES = 2.5  # of a point, about
 FULL_BITS, FINE_BITS, FEWEST_BITS = 8, 4, 2
 ENOUGH = 0.5  # of all landmarks: with so many, finer descriptors serve better than more points
 COVERS = {"random": at_random, "kc": k_cover, "kcp": probabilistic_k_cover}
@@ -72,7 +71,7 @@ class SqueezerMaker:
 
     def _estimate(self, bits: int) -> int:
         """How many points the budget holds, about."""
-        return int(self._budget / (self._network.shape.code * bits / 8 + POSITION_BYTES))
+        return int(self._budget / (self._network.shape.code * bits / 8 + PLACE_BYTES))
 
     def _ranked(self, count: int) -> Indices:
         """All points, or as many as are wanted, in the order in which they are kept."""

@@ -54,8 +54,9 @@ def once(read: Callable[[Tile], Read]) -> Callable[[Tile], Read]:
     not decoded again."""
     @wraps(read)
     def reads(tile: Tile) -> Read:
-        made: Read = tile.kept[read.__module__] if read.__module__ in tile.kept else read(tile)
-        tile.kept[read.__module__] = made
+        if read.__module__ not in tile.kept:
+            tile.kept[read.__module__] = read(tile)
+        made: Read = tile.kept[read.__module__]
         return made
     return reads
 

@@ -125,11 +125,9 @@ class NeumapDecoder:
                 or self._met_before[0] is not features:
             return solution, pairs
         positions, codes, voxels = self._asked.known
-        asked = self._met_before[1]
         pairs = replace(pairs, points3D=solution.points3D, others=None)
-        unit = asked / np.maximum(np.linalg.norm(asked, axis=1, keepdims=True), 1e-9)
-        return confirm(solution, pairs, features, Known(positions, codes, unit, ALIKE, voxels),
-                       camera, solving, ONCE)
+        known = Known(positions, codes, self._met_before[1], ALIKE, voxels)
+        return confirm(solution, pairs, features, known, camera, solving, ONCE)
 
     @staticmethod
     def _hopeful(similarity: Floats) -> npt.NDArray[np.int64]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from nmap_reloc.mapping.choice import REGIONS, choose, sightings
+from nmap_reloc.mapping.information import Indices
 from nmap_reloc.mapping.landmarks import Landmarks
 from nmap_reloc.types import Floats
-
-Indices = npt.NDArray[np.int64]
 
 
 def observations(landmarks: Landmarks) -> tuple[Indices, Indices, Indices]:
