@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import onnxruntime
 from nmap_reloc.engines.base import Arrays, Device, EngineError, EngineOptions
 from nmap_reloc.engines.cache import default_folder
 from nmap_reloc.engines.processor import eight_bit_products
-from nmap_reloc.engines.shapes import AXES, graph_of, profile
+from nmap_reloc.engines.rows import RowsAtOnce
+from nmap_reloc.engines.shapes import AXES, graph_of, profile, row_inputs
 from nmap_reloc.errors import NmapError
 from nmap_reloc.weights import content_hash, find
 
@@ -33,12 +35,14 @@ class OnnxEngine:
         """why: in this precision. EngineError: the provider that was asked for is not in this
         onnxruntime."""
         options = options or EngineOptions()
+        providers = _providers(path, options)
+        rows = row_inputs(path.name.partition(".")[0]) if providers == [CPU] else []
+        self._rows = RowsAtOnce(rows, options.threads) if rows else None
         settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = options.threads
+        settings.intra_op_num_threads = 1 if rows else options.threads
         settings.log_severity_level = 3
         # Waiting threads sleep: a robot has other work for its processors.
         settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        providers = _providers(path, options)
         try:
             self._session: Any = onnxruntime.InferenceSession(
                 str(path), settings, providers=providers)
@@ -64,9 +68,16 @@ class OnnxEngine:
     def __call__(self, inputs: Arrays) -> dict[str, npt.NDArray[Any]]:
         given = {name: np.ascontiguousarray(value) for name, value in inputs.items()
                  if name in self._shapes}
-        return dict(zip(self._outputs, self._session.run(self._outputs, given), strict=True))
+        made = self._run(given) if self._rows is None else self._rows(self._run, given)
+        return dict(zip(self._outputs, made, strict=True))
+
+    def _run(self, given: Arrays) -> Sequence[npt.NDArray[Any]]:
+        made: list[npt.NDArray[Any]] = self._session.run(self._outputs, given)
+        return made
 
     def close(self) -> None:
+        if self._rows is not None:
+            self._rows.close()
         self._session = None
 
 

@@ -63,6 +63,8 @@ AXES: dict[str, dict[str, dict[int, str]]] = {
                       "side": {}},
     "squeezer-restore": {"codes": {0: "codes"}, "precision": {}},
 }
+# The axis of a graph's inputs and outputs, always their first, whose rows are independent.
+ROWS: dict[str, str] = {"neumap-meet": "keypoints", "neumap-decode": "keypoints"}
 Shape = tuple[int, ...]
 Profile = dict[str, tuple[Shape, Shape, Shape]]  # input -> least, usual, most
 
@@ -78,6 +80,14 @@ def graph_of(network: str) -> str:
             return graph
     raise NmapError(f"network {network!r}: not a graph that engines know; choose one of "
                     f"{', '.join(AXES)}")
+
+
+def row_inputs(network: str) -> list[str]:
+    """The inputs that rows can be taken from to be worked on apart; none where a row needs the
+    others."""
+    graph = graph_of(network)
+    return [name for name, axes in AXES[graph].items()
+            if graph in ROWS and axes.get(0) == ROWS[graph]]
 
 
 def profile(network: str, shapes: Mapping[str, Shape]) -> Profile:

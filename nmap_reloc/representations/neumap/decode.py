@@ -106,8 +106,9 @@ class NeumapDecoder:
             "values": active.values, "marks": active.marks, "positions": active.positions,
             "voxels": active.voxels, "side": np.array([active.side], np.float32)})
         confidence = (0.5 + 0.5 * np.tanh(0.5 * out["confidence"])).astype(np.float32)
-        # Whatever was decoded, the answer is the same on every backend.
-        good = np.flatnonzero((confidence > CONFIDENT) & np.isin(decoded, hopeful))
+        good = np.flatnonzero(confidence > CONFIDENT)
+        if decoded is not hopeful:  # whatever was decoded, every backend gives the same answer
+            good = good[np.isin(good, hopeful)]
         good = good[np.argsort(-confidence[good], kind="stable")]
         keypoints = decoded[good]
         return Correspondences(

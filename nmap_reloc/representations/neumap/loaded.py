@@ -46,8 +46,8 @@ class Voxels:
 
     def codes(self, rows: npt.NDArray[np.int64] | slice = slice(None)) -> Floats:
         """The codes of these rows [R x C]."""
-        low, step = self.ranges[rows, :1], self.ranges[rows, 1:]
-        return np.asarray(low + step * self.levels[rows], np.float32)
+        ranges = self.ranges[rows]
+        return np.asarray(ranges[:, :1] + ranges[:, 1:] * self.levels[rows], np.float32)
 
 
 class Asked:
@@ -74,7 +74,7 @@ class Asked:
         own = self.rows[:self.count]
         unit = self.codes[:self.count] / np.maximum(
             np.linalg.norm(self.codes[:self.count], axis=1, keepdims=True), 1e-9)
-        self.known = (active.positions[own] + active.origin, unit,
+        self.known = (active.positions.take(own, axis=0) + active.origin, unit,
                       active.voxels[own].astype(np.int32))
 
     def is_of(self, active: Voxels, wanted: Ints | None) -> bool:

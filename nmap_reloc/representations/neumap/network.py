@@ -39,22 +39,28 @@ class Block(nn.Module):
 
     def __init__(self, width: int, heads: int):
         super().__init__()
-        self.heads = heads
+        self.heads, self.size = heads, width // heads
         self.norm_query, self.norm_mlp = nn.LayerNorm(width), nn.LayerNorm(width)
         self.query, self.out = nn.Linear(width, width), nn.Linear(width, width)
         self.mlp = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(),
                                  nn.Linear(2 * width, width))
         # Which numbers are a head's: with it all heads are one product of matrices.
-        self.register_buffer("part", torch.eye(heads).repeat_interleave(width // heads, 1),
+        self.register_buffer("part", torch.eye(heads).repeat_interleave(self.size, 1),
                              persistent=False)  # [H x W]
 
     def forward(self, state: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
-        """state [N x W], keys and values [N x K x W], bias [N x H x K] -> [N x W]."""
-        query = self.query(self.norm_query(state)) * (keys.shape[2] // self.heads) ** -0.5
-        logits = (query[:, None] * self.part) @ keys.transpose(1, 2)  # [N x H x K]
-        mixed = ((logits + bias).softmax(2) @ values * self.part).sum(1)
-        state = state + self.out(mixed)
+        """state [N x W], keys and values [N x K x W], bias [N x K x H] -> [N x W]."""
+        part = self.part * self.size ** -0.5
+        query = self.query(self.norm_query(state))[:, None] * part  # [N x H x W]
+        weights = (keys @ query.transpose(1, 2) + bias).softmax(1)  # [N x K x H]
+        state = state + self.out(self._own(weights.transpose(1, 2) @ values))
         return state + self.mlp(self.norm_mlp(state))
+
+    def _own(self, mixed: Tensor) -> Tensor:
+        """Of what every head mixed, [N x H x W], its own numbers [N x W]."""
+        row, size = mixed.flatten(1), self.size
+        starts = [head * (self.heads + 1) * size for head in range(self.heads)]
+        return torch.cat([row[:, start:start + size] for start in starts], 1)
 
 
 class NeumapNetwork(nn.Module):
@@ -133,34 +139,34 @@ class NeumapNetwork(nn.Module):
         each code's voxel; side [1] of a voxel, map units. Keys, values and marks may be halves.
         -> coordinates [N x 3], confidence logits [N], voxel [N], final logits [N x K].
         """
-        count = keys.shape[1]
-        place = positions[chosen]  # [N x K x 3]
+        count, total = self.shape.candidates, keys.shape[1]
+        # Coordinates first: engines subtract and add whole rows of candidates.
+        place = positions[chosen.flatten()].T.unflatten(1, (-1, count))  # [3 x N x K]
         bias = self._bias(first, place, voxels[chosen], side)
         state = self.start(asked)
         for t, block in enumerate(self.block):
-            rows = chosen + t * count  # one flat table: a block's part is never copied
+            rows = chosen + t * total  # one flat table: a block's part is never copied
             state = block(state, keys.flatten(0, 1)[rows].to(state.dtype),
                           values.flatten(0, 1)[rows].to(state.dtype), bias[t])
-        moved = self.point_query(state)[:, None] * marks[chosen].to(state.dtype)
-        logits = (first + moved.sum(-1)) * self.temperature.exp()  # [N x K]
-        best = logits.argmax(1, keepdim=True)
-        there = place.gather(1, best[..., None].expand(-1, -1, 3))
-        away = (place - there).square().sum(-1).clamp(min=1e-12).sqrt() / side  # [N x K]
+        moved = marks[chosen].to(state.dtype) @ self.point_query(state)[..., None]
+        logits = (first + moved.squeeze(2)) * self.temperature.exp()  # [N x K]
         # The best logit wins, with its place and voxel: a mean, even of codes side by side, is
         # less exact than any of them.
-        voxel = voxels[chosen.gather(1, best)[:, 0]]
+        winner = chosen.gather(1, logits.argmax(1, keepdim=True))[:, 0]
+        there = positions[winner]
+        away = _length(place - there.T[..., None]) / side  # [N x K]
         confidence = self.confidence(self.rivalry(logits, first, away))
-        return there[:, 0], confidence[:, 0], voxel, logits
+        return there, confidence[:, 0], voxels[winner], logits
 
-    def _bias(self, first: Tensor, place: Tensor, owner: Tensor, side: Tensor) -> Tensor:
-        """How candidates relate to the best one, per block and head [T x N x H x K]."""
-        apart = (place - place[:, :1]) / side
-        distance = apart.square().sum(-1).clamp(min=1e-12).sqrt()
+    def _bias(self, first: Tensor, place: Tensor, owner: Tensor, side: Tensor
+              ) -> tuple[Tensor, ...]:
+        """How candidates relate to the best one, [N x K x H] of every block."""
+        distance = _length((place - place[..., :1]) / side)
         same = (owner == owner[:, :1]).to(first.dtype)
         related = torch.stack([first, first[:, :1] - first, (1 + 8 * distance).log(),
-                               (-distance).exp(), same], -1)
-        bias = self.relate(related).unflatten(-1, (self.shape.blocks, self.shape.heads))
-        return bias.permute(2, 0, 3, 1)
+                               (-distance).exp(), same])  # [5 x N x K]
+        bias = self.relate(related.flatten(1).T).unflatten(0, (-1, self.shape.candidates))
+        return bias.split(self.shape.heads, 2)
 
     def decode(self, descriptors: Tensor, codes: Tensor, keys: Tensor, values: Tensor,
                positions: Tensor, voxels: Tensor, side: Tensor) -> tuple[Tensor, ...]:
@@ -187,3 +193,9 @@ class NeumapNetwork(nn.Module):
         return torch.cat([best / 20, ahead, first[:, :1], first[:, :1] - first[:, 1:2],
                           first[:, :1] - first[:, -1:], weight.max(1, keepdim=True).values,
                           weight.square().sum(1, keepdim=True), spread], 1)
+
+
+def _length(vectors: Tensor) -> Tensor:
+    """Of vectors [3 x ...], never quite 0."""
+    x, y, z = vectors.square().unbind()
+    return (x + y + z).clamp(min=1e-12).sqrt()

@@ -1,0 +1,68 @@
+"""Rows that are worked on side by side give what they give together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import get_ident
+
+import numpy as np
+import pytest
+from engine_inputs import query
+
+from nmap_reloc.engines import open_engine
+from nmap_reloc.engines.base import Arrays
+from nmap_reloc.engines.rows import FEWEST, Outputs, RowsAtOnce
+from nmap_reloc.engines.shapes import ROWS, row_inputs
+
+
+@pytest.mark.parametrize("threads", [2, 3, 8])
+@pytest.mark.parametrize("rows", [1, 2 * FEWEST - 1, 2 * FEWEST + 1, 777])
+def test_the_answer_does_not_depend_on_how_many_work(neumap_weights: Path, rows: int,
+                                                     threads: int) -> None:
+    alone, many = (open_engine("neumap-sift-decode", "onnx", neumap_weights, n)
+                   for n in (1, threads))
+    a, b = alone(query(rows, 90)), many(query(rows, 90))
+    np.testing.assert_array_equal(a["voxel"], b["voxel"])
+    for name in ("coordinates", "confidence"):
+        assert len(a[name]) == rows
+        np.testing.assert_allclose(a[name], b[name], atol=1e-5)
+    many.close()
+    many.close()
+    alone.close()
+
+
+def test_as_many_work_as_have_enough_to_do() -> None:
+    who: list[tuple[int, int]] = []
+
+    def run(given: Arrays) -> Outputs:
+        who.append((get_ident(), len(given["x"])))
+        return [given["x"] + given["all"].sum()]
+
+    at_once, more = RowsAtOnce(["x"], 4), np.arange(3 * FEWEST + 5)
+    for x, parts in ((more[:FEWEST], 1), (more[:2 * FEWEST], 2), (more, 3)):
+        who.clear()
+        made, = at_once(run, {"x": x, "all": np.array([2, 3])})
+        np.testing.assert_array_equal(made, x + 5)
+        assert len(who) == parts and sum(n for _, n in who) == len(x)
+        assert get_ident() in {ident for ident, _ in who}
+    at_once.close()
+
+
+@pytest.mark.parametrize("bad", [0, FEWEST, 3 * FEWEST])
+def test_an_error_in_any_part_is_raised(bad: int) -> None:
+    def run(given: Arrays) -> Outputs:
+        if bad in given["x"]:
+            raise ValueError(f"row {bad}")
+        return [given["x"]]
+
+    at_once = RowsAtOnce(["x"], 4)
+    with pytest.raises(ValueError, match=f"row {bad}"):
+        at_once(run, {"x": np.arange(4 * FEWEST)})
+    at_once.close()
+
+
+def test_rows_are_those_that_the_axes_say() -> None:
+    assert row_inputs("neumap-sift-meet") == ["descriptors"]
+    assert row_inputs("neumap-decode") == ["asked", "first", "chosen"]
+    assert row_inputs("features") == row_inputs("neumap-unfold") == []
+    assert all("keypoints" == axis for axis in ROWS.values())
