@@ -12,7 +12,7 @@ from engine_inputs import query
 from nmap_reloc.engines import open_engine
 from nmap_reloc.engines.base import Arrays
 from nmap_reloc.engines.rows import FEWEST, Outputs, RowsAtOnce
-from nmap_reloc.engines.shapes import ROWS, row_inputs
+from nmap_reloc.engines.shapes import row_inputs
 
 
 @pytest.mark.parametrize("threads", [2, 3, 8])
@@ -65,4 +65,3 @@ def test_rows_are_those_that_the_axes_say() -> None:
     assert row_inputs("neumap-sift-meet") == ["descriptors"]
     assert row_inputs("neumap-decode") == ["asked", "first", "chosen"]
     assert row_inputs("features") == row_inputs("neumap-unfold") == []
-    assert all("keypoints" == axis for axis in ROWS.values())

@@ -54,6 +54,41 @@ def test_a_codes_own_descriptor_finds_its_position(trained: NeumapNetwork) -> No
     assert (voxel == torch.arange(M) // 10).float().mean() > 0.9
 
 
+@torch.inference_mode()
+def test_a_block_is_cross_attention_head_by_head(trained: NeumapNetwork) -> None:
+    """Equations 3, 5 and 6, written down plainly; the bias is added to the logits."""
+    block, width = trained.block[1], trained.shape.width
+    generator = torch.Generator().manual_seed(2)
+    state, keys, values, bias = (torch.randn(N, *size, generator=generator) for size in (
+        (width,), (8, width), (8, width), (8, block.heads)))
+    query, mixed = block.query(block.norm_query(state)), torch.empty(N, width)
+    for head in range(block.heads):
+        own = slice(head * block.size, (head + 1) * block.size)
+        logits = torch.einsum("nw,nkw->nk", query[:, own], keys[..., own]) / block.size ** 0.5
+        weights = (logits + bias[..., head]).softmax(1)
+        mixed[:, own] = torch.einsum("nk,nkw->nw", weights, values[..., own])
+    plain = state + block.out(mixed)
+    plain = plain + block.mlp(block.norm_mlp(plain))
+    torch.testing.assert_close(block(state, keys, values, bias), plain, atol=1e-5, rtol=1e-5)
+
+
+@torch.inference_mode()
+def test_candidates_are_related_to_the_best_of_them(trained: NeumapNetwork) -> None:
+    """By similarity, distance in voxels and voxel, each as one number of each candidate."""
+    generator = torch.Generator().manual_seed(3)
+    count, side = trained.shape.candidates, torch.tensor([2.0])
+    first = torch.rand(N, count, generator=generator)
+    place = torch.rand(N, count, 3, generator=generator) * 5
+    owner = torch.randint(3, (N, count), generator=generator)
+    apart = (place - place[:, :1]).norm(dim=2).clamp(min=1e-6 * float(side)) / side
+    related = torch.stack([first, first[:, :1] - first, (1 + 8 * apart).log(), (-apart).exp(),
+                           (owner == owner[:, :1]).float()], 2)
+    plain = trained.relate(related).split(trained.shape.heads, 2)
+    made = trained._bias(first, place.permute(2, 0, 1), owner, side)
+    assert len(made) == trained.shape.blocks
+    torch.testing.assert_close(made, plain, atol=1e-5, rtol=1e-5)
+
+
 def test_voxels_compete(trained: NeumapNetwork) -> None:
     """A voxel that alone would claim the keypoint loses it to one that has the better match."""
     descriptors, codes, places = codes_and_places(trained)
