@@ -33,6 +33,7 @@ def query(keypoints: int = 40, codes: int = 50) -> dict[str, np.ndarray]:
 
 
 def same(a: dict[str, Any], b: dict[str, Any]) -> None:
+    """But for the order of sums, which differs where a network is made for one size."""
     assert a.keys() == b.keys()
     for name, value in a.items():
-        np.testing.assert_array_equal(value, b[name], err_msg=name)
+        np.testing.assert_allclose(value, b[name], rtol=1e-6, atol=2e-5, err_msg=name)

@@ -14,6 +14,7 @@ from nmap_reloc.engines.base import Arrays, Device, EngineError, EngineOptions
 from nmap_reloc.engines.cache import default_folder
 from nmap_reloc.engines.processor import eight_bit_products
 from nmap_reloc.engines.rows import RowsAtOnce
+from nmap_reloc.engines.sessions import Sessions
 from nmap_reloc.engines.shapes import AXES, graph_of, profile, row_inputs
 from nmap_reloc.errors import NmapError
 from nmap_reloc.weights import content_hash, find
@@ -27,7 +28,7 @@ TYPES = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(float16
 
 
 class OnnxEngine:
-    """One onnxruntime session."""
+    """A network as onnxruntime runs it."""
 
     backend = "onnx"
 
@@ -38,29 +39,20 @@ class OnnxEngine:
         providers = _providers(path, options)
         rows = row_inputs(path.name.partition(".")[0]) if providers == [CPU] else []
         self._rows = RowsAtOnce(rows, options.threads) if rows else None
-        settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = 1 if rows else options.threads
-        settings.log_severity_level = 3
-        # Waiting threads sleep: a robot has other work for its processors.
-        settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            self._session: Any = onnxruntime.InferenceSession(
-                str(path), settings, providers=providers)
-        except Exception as error:  # onnxruntime's own types are not public
-            reason = " ".join(str(error).split())[:120]
-            raise NmapError(f"network {path}: onnxruntime can't load it ({reason}); install the "
-                            "package again") from error
-        used = self._session.get_providers()[0]
+        self._sessions = Sessions(path, providers, 1 if rows else options.threads)
+        session = self._sessions.any
+        used = session.get_providers()[0]
         eight = path.name.endswith(INT8)
         self.reason = (f"onnxruntime {onnxruntime.__version__} on {NAMES.get(used, used)}, "
                        f"{'int8' if eight else 'fp32'}{why and f' ({why})'}")
         if eight:
-            _check_weights(path, self._session.get_modelmeta().custom_metadata_map)
-        inputs = self._session.get_inputs()
+            _check_weights(path, session.get_modelmeta().custom_metadata_map)
+        inputs = session.get_inputs()
         self._shapes = {i.name: tuple(d if isinstance(d, int) else -1 for d in i.shape)
                         for i in inputs}
         self.dtypes: dict[str, npt.DTypeLike] = {i.name: TYPES[i.type] for i in inputs}
-        self._outputs = [o.name for o in self._session.get_outputs()]
+        self._outputs = [o.name for o in session.get_outputs()]
+        self._by_size = "image" in self._shapes and used == CPU
 
     def shape(self, name: str) -> tuple[int, ...]:
         return self._shapes[name]
@@ -72,13 +64,14 @@ class OnnxEngine:
         return dict(zip(self._outputs, made, strict=True))
 
     def _run(self, given: Arrays) -> Sequence[npt.NDArray[Any]]:
-        made: list[npt.NDArray[Any]] = self._session.run(self._outputs, given)
+        session = self._sessions.of_size(given) if self._by_size else self._sessions.any
+        made: list[npt.NDArray[Any]] = session.run(self._outputs, given)
         return made
 
     def close(self) -> None:
         if self._rows is not None:
             self._rows.close()
-        self._session = None
+        self._sessions.close()
 
 
 def quickest(network: str, weights: Path | None, options: EngineOptions) -> OnnxEngine:

@@ -1,7 +1,8 @@
-"""The feature network in 8 bits for CPUs: statically quantised convolutions (QDQ), made offline.
+"""The feature network in 8 bits for CPUs, statically quantised (QDQ), made offline.
 
-What decides where a keypoint lies to a fraction of a pixel (the score head) stays in FP32, and so
-does all that is no convolution.
+In 8 bits are the convolutions from 1/4 of the image's size on, the sampling of their maps (so a
+byte is gathered, not four), and the first layer of the descriptor. What decides where a keypoint
+lies to a fraction of a pixel stays in FP32: the finest features and the score head.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from nmap_reloc.errors import NmapError
 from nmap_reloc.maps.atomic import Writer, writing
 from nmap_reloc.weights import content_hash, find
 
-EXACT = ("score", "lateral")  # parts of the network that keep FP32
+# Operators in 8 bits, by the part of the network that they are of. An activation that is named
+# spares its convolution half of the levels: no negative number needs one.
+EIGHT_BITS = {"/stage": ("Conv", "Relu"), "/spots/": ("Transpose", "Reshape", "Gather"),
+              "/describe.0/": ("MatMul", "Gemm")}
 MADE_OF = "weights"  # metadata: the content hash of the weights it was made of
 PAIRS = 12  # of simulated pictures, by world
 
@@ -38,17 +42,35 @@ def quantize(images: Iterable[Arrays], weights: Path | None = None) -> Path:
     with tempfile.TemporaryDirectory() as folder:
         plain, made = Path(folder) / "plain.onnx", Path(folder) / "int8.onnx"
         quant_pre_process(path, plain, skip_symbolic_shape=True)
-        kept = [node.name for node in onnx.load(plain).graph.node if node.op_type == "Conv"
-                and any(part in node.name for part in EXACT)]
+        chosen = [node.name for node in onnx.load(plain).graph.node if _in_8_bits(node)]
         quantize_static(plain, made, reader, quant_format=QuantFormat.QDQ,
-                        op_types_to_quantize=["Conv"], nodes_to_exclude=kept, per_channel=True,
+                        op_types_to_quantize=sorted({*chain(*EIGHT_BITS.values())}),
+                        nodes_to_quantize=chosen, per_channel=True,
                         activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
         model = onnx.load(made)
+    _keep_exact(model.graph)
     onnx.helper.set_model_props(model, {MADE_OF: content_hash("features", weights)})
     target, data = path.with_suffix(".int8.onnx"), model.SerializeToString()
     with writing(target, len(data)):
         Writer().write(target, data)
     return target
+
+
+def _in_8_bits(node: Any) -> bool:
+    return any(part in node.name and node.op_type in operators
+               for part, operators in EIGHT_BITS.items())
+
+
+def _keep_exact(graph: Any) -> None:
+    """Where FP32 follows FP32, nothing is rounded in between for a third that takes 8 bits."""
+    maker = {name: node for node in graph.node for name in node.output}
+    for node in graph.node:
+        rounded = maker.get(node.input[0]) if node.op_type == "Conv" else None
+        if rounded is None or rounded.op_type != "DequantizeLinear" or _in_8_bits(node):
+            continue
+        exact = maker[rounded.input[0]].input[0]
+        if not _in_8_bits(maker[exact]):
+            node.input[0] = exact
 
 
 def simulated_images(seed: int = 0) -> Iterator[Arrays]:

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nmap_reloc.features.sample import sample
+from nmap_reloc.features.sample import Spots
 
 NEVER = -60.0  # logit of what is no maximum
 STRIDE = 32  # image sides are padded to a multiple of this
@@ -54,9 +54,10 @@ class FeatureNetwork(nn.Module):
         self.lateral = nn.ModuleList(nn.Conv2d(w, 16, 1) for w in self.widths)
         self.score = nn.Sequential(convolution(16, 16), nn.Conv2d(16, 4, 3, 1, 1),
                                    nn.PixelShuffle(2))
-        # the quarter-scale map is sampled at the keypoint and at four points around it
-        self.register_buffer("around", torch.tensor(
-            [[0.0, 0.0], [5.0, 0.0], [-5.0, 0.0], [0.0, 5.0], [0.0, -5.0]]), persistent=False)
+        # the maps at 1/4 and 1/8 are sampled at the keypoint and at four points around it
+        around = torch.tensor([[0.0, 0.0], [5.0, 0.0], [-5.0, 0.0], [0.0, 5.0], [0.0, -5.0]])
+        self.spots = Spots((2, 4, 8, 16, 32),
+                           (around[:1], around, 2 * around, around[:1], around[:1]))
         sampled = w2 + 5 * w4 + 5 * w8 + w16 + w32
         self.describe = nn.Sequential(nn.Linear(sampled, 192), nn.ReLU(inplace=True),
                                       nn.Linear(192, dimensions))
@@ -89,15 +90,7 @@ class FeatureNetwork(nn.Module):
     def descriptors(self, maps: list[Tensor], points: Tensor, size: tuple[int, int]) -> Tensor:
         """points [B x N x 2] pixels (first pixel's centre 0.5, 0.5), size (H, W) of the padded
         image -> [B x N x D] unit length."""
-        # plain division, not a tensor made of sizes: those would be frozen into an export
-        unit = torch.cat([points[..., :1] / size[1], points[..., 1:] / size[0]], -1)[:, :, None]
-        pixel = torch.cat([self.around[:, :1] / size[1], self.around[:, 1:] / size[0]], -1)
-        sampled = []
-        for level, features in enumerate(maps):
-            spots = pixel * level if level in (1, 2) else pixel[:1]
-            sampled.append(sample(features, unit + spots))  # [B x N x S x C]
-        whole = torch.cat([values.flatten(2) for values in sampled], -1)
-        return F.normalize(self.describe(whole), dim=-1)
+        return F.normalize(self.describe(self.spots(maps, points, size)), dim=-1)
 
     def global_descriptor(self, maps: list[Tensor]) -> Tensor:
         """[B x G] unit length: generalised-mean pooling (p = 3) of the two coarsest maps."""
@@ -117,14 +110,12 @@ class FeatureNetwork(nn.Module):
 
 def detect(scores: Tensor, count: int, border: int = 8) -> tuple[Tensor, Tensor]:
     """logits [1 x 1 x H x W] -> sub-pixel maxima [N x 2] and their logits [N], best first."""
-    size = 2 * RADIUS + 1
-    peaks = F.max_pool2d(scores, size, 1, RADIUS)
-    inside = F.pad(torch.ones_like(scores[:, :, border:-border, border:-border]), [border] * 4)
-    candidates = torch.where((peaks == scores) & (inside > 0), scores,
-                             torch.full_like(scores, NEVER))
+    peaks = F.max_pool2d(scores, 2 * RADIUS + 1, 1, RADIUS)
+    candidates = torch.where(peaks == scores, scores, scores.new_tensor(NEVER))
+    candidates = candidates[:, :, border:-border, border:-border]
     best, index = candidates.flatten().topk(count)
-    width = scores.shape[3]
-    row, column = index // width, index % width
+    width = candidates.shape[3]
+    row, column = index // width + border, index % width + border
     return peaks_of(scores[0, 0], column, row), best
 
 
@@ -139,11 +130,7 @@ def peaks_of(scores: Tensor, column: Tensor, row: Tensor) -> Tensor:
     window = (row[:, None, None] + offset[None, :, None]) * width \
         + column[:, None, None] + offset[None, None, :]
     values = scores.flatten()[window.clamp(min=0, max=scores.numel() - 1)]  # [N x 3 x 3]
-    return torch.stack([column + _top(values.mean(1)) + 0.5, row + _top(values.mean(2)) + 0.5], 1)
-
-
-def _top(values: Tensor) -> Tensor:
-    """[N x 3] at -1, 0, 1 -> where the parabola through them is highest, within 0.8."""
-    slope = (values[:, 2] - values[:, 0]) / 2
-    bend = (values[:, 2] + values[:, 0] - 2 * values[:, 1]).clamp(max=-1e-3)
-    return (-slope / bend).clamp(-0.8, 0.8)
+    both = torch.stack([values.mean(1), values.mean(2)], 1)  # [N x 2 x 3] along x, along y
+    slope = (both[..., 2] - both[..., 0]) / 2
+    bend = (both[..., 2] + both[..., 0] - 2 * both[..., 1]).clamp(max=-1e-3)
+    return torch.stack([column, row], 1) + 0.5 + (-slope / bend).clamp(-0.8, 0.8)

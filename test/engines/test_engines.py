@@ -15,6 +15,7 @@ from small_networks import textured
 
 from nmap_reloc.engines import open_engine
 from nmap_reloc.engines.base import Engine
+from nmap_reloc.engines.onnx import OnnxEngine
 from nmap_reloc.engines.shapes import AXES, graph_of
 from nmap_reloc.errors import NmapError
 from nmap_reloc.features.learned import LEAST_SCORE
@@ -46,6 +47,18 @@ def test_features_agree(feature_weights: Path, height: int, width: int, count: i
     partner = apart.argmin(1)
     assert apart.min(1, initial=np.inf).max(initial=0) < CLOSE
     np.testing.assert_allclose(a["descriptors"][real], b["descriptors"][partner], atol=CLOSE)
+
+
+def test_images_of_other_sizes_in_between_change_nothing(feature_weights: Path) -> None:
+    engine = OnnxEngine(feature_weights / "features.onnx")
+    for height, width, count in 2 * [(64, 96, 50), (96, 64, 50), (64, 96, 40), (64, 96, 50)]:
+        image = (textured(height, width, 1) / np.float32(255))[None, None]
+        inputs = {"image": image, "slots": np.zeros(count, np.float32)}
+        expected = OnnxEngine(feature_weights / "features.onnx")(inputs)
+        for _ in range(2):
+            for name, value in engine(inputs).items():
+                np.testing.assert_array_equal(value, expected[name])
+    engine.close()
 
 
 @pytest.mark.parametrize(("keypoints", "codes", "voxels"),
