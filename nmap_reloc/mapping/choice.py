@@ -12,11 +12,11 @@ which lies far off and says little of where the camera stands.
 
 from __future__ import annotations
 
-import heapq
 from dataclasses import dataclass
 
 import numpy as np
 
+from nmap_reloc.mapping.greedy import choose_greedily
 from nmap_reloc.mapping.information import Indices, pose_rows
 from nmap_reloc.mapping.landmarks import Landmarks
 from nmap_reloc.types import Doubles
@@ -85,17 +85,8 @@ def choose(seen: Sightings, views: int, count: int) -> Indices:
     frames, total = Frames(seen, views), len(seen.starts) - 1
     owners = np.repeat(np.arange(total), np.diff(seen.starts))
     gains = np.bincount(owners, frames.gains(0, len(owners)), total)
-    heap = [(-gain, index) for index, gain in enumerate(gains.tolist()) if gain > 0]
-    heapq.heapify(heap)
     starts = seen.starts.tolist()
-    chosen: list[int] = []
-    while heap and len(chosen) < count:
-        index = heapq.heappop(heap)[1]
-        first, end = starts[index], starts[index + 1]
-        gain = float(frames.gains(first, end).sum())
-        if heap and gain < NEARLY * -heap[0][0]:
-            heapq.heappush(heap, (-gain, index))
-            continue
-        chosen.append(index)
-        frames.add(first, end)
-    return np.array(chosen, np.int64)
+    return choose_greedily(
+        {index: gain for index, gain in enumerate(gains.tolist()) if gain > 0},
+        lambda index: float(frames.gains(starts[index], starts[index + 1]).sum()),
+        lambda index: frames.add(starts[index], starts[index + 1]), count, NEARLY)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import heapq
 from itertools import pairwise
 
 import numpy as np
 
 from nmap_reloc.mapping.choice import REGIONS
+from nmap_reloc.mapping.greedy import choose_greedily
 from nmap_reloc.mapping.landmarks import Landmarks
 from nmap_reloc.representations.neumap.select import observations, quality
 from nmap_reloc.representations.squeezer.clusters import Indices, seen_by
@@ -63,15 +63,7 @@ def probabilistic_k_cover(landmarks: Landmarks, count: int) -> Indices:
     def gain(index: int) -> float:
         return float(weight[index] * np.log1p(1 / (1 + served[regions[index]])).sum())
 
-    heap = [(-gain(i), i) for i in range(len(landmarks))]
-    heapq.heapify(heap)
-    chosen: list[int] = []
-    while heap and len(chosen) < count:
-        index = heapq.heappop(heap)[1]
-        now = -gain(index)
-        if heap and now > heap[0][0]:
-            heapq.heappush(heap, (now, index))
-            continue
-        chosen.append(index)
+    def take(index: int) -> None:
         served[regions[index]] += weight[index]
-    return np.array(chosen, np.int64)
+
+    return choose_greedily({i: gain(i) for i in range(len(landmarks))}, gain, take, count)
