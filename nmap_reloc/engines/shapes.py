@@ -63,8 +63,9 @@ AXES: dict[str, dict[str, dict[int, str]]] = {
                       "side": {}},
     "squeezer-restore": {"codes": {0: "codes"}, "precision": {}},
 }
-# The axis of a graph's inputs and outputs, always their first, whose rows are independent.
-ROWS: dict[str, str] = {"neumap-meet": "keypoints", "neumap-decode": "keypoints"}
+# The first axis of a graph's outputs, and of some of its inputs, where the rows are independent.
+# (Those of neumap-meet are too, but it is two large operators that any library shares out well.)
+ROWS: dict[str, str] = {"neumap-decode": "keypoints"}
 Shape = tuple[int, ...]
 Profile = dict[str, tuple[Shape, Shape, Shape]]  # input -> least, usual, most
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from threading import get_ident
 
 import numpy as np
 import pytest
@@ -31,20 +30,20 @@ def test_the_answer_does_not_depend_on_how_many_work(neumap_weights: Path, rows:
     alone.close()
 
 
-def test_as_many_work_as_have_enough_to_do() -> None:
-    who: list[tuple[int, int]] = []
+@pytest.mark.parametrize(("rows", "threads", "parts"), [
+    (FEWEST, 4, 1), (2 * FEWEST, 4, 2), (6 * FEWEST, 4, 4), (7 * FEWEST + 5, 3, 6), (999, 1, 1)])
+def test_rows_are_shared_out_evenly(rows: int, threads: int, parts: int) -> None:
+    who: list[int] = []
 
     def run(given: Arrays) -> Outputs:
-        who.append((get_ident(), len(given["x"])))
-        return [given["x"] + given["all"].sum()]
+        who.append(len(given["x"]))
+        return [given["x"] + given["all"].sum(), given["x"][:, None]]
 
-    at_once, more = RowsAtOnce(["x"], 4), np.arange(3 * FEWEST + 5)
-    for x, parts in ((more[:FEWEST], 1), (more[:2 * FEWEST], 2), (more, 3)):
-        who.clear()
-        made, = at_once(run, {"x": x, "all": np.array([2, 3])})
-        np.testing.assert_array_equal(made, x + 5)
-        assert len(who) == parts and sum(n for _, n in who) == len(x)
-        assert get_ident() in {ident for ident, _ in who}
+    at_once = RowsAtOnce(["x"], threads)
+    first, second = at_once(run, {"x": np.arange(rows), "all": np.array([2, 3])})
+    np.testing.assert_array_equal(first, np.arange(rows) + 5)
+    np.testing.assert_array_equal(second, np.arange(rows)[:, None])
+    assert len(who) == parts and sum(who) == rows and max(who) - min(who) <= 1
     at_once.close()
 
 
@@ -62,6 +61,5 @@ def test_an_error_in_any_part_is_raised(bad: int) -> None:
 
 
 def test_rows_are_those_that_the_axes_say() -> None:
-    assert row_inputs("neumap-sift-meet") == ["descriptors"]
-    assert row_inputs("neumap-decode") == ["asked", "first", "chosen"]
-    assert row_inputs("features") == row_inputs("neumap-unfold") == []
+    assert row_inputs("neumap-sift-decode") == ["asked", "first", "chosen"]
+    assert row_inputs("features") == row_inputs("neumap-meet") == []
