@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
 
+from nmap_reloc.representations.neumap.graphs import SERVED, served
 from nmap_reloc.representations.neumap.network import NeumapNetwork
 
 N, M = 7, 30
@@ -26,6 +29,17 @@ def decode(network: NeumapNetwork, asked: Tensor, codes: Tensor, places: Tensor,
     keys, values = network.unfold(codes, factors)
     voxels = torch.arange(len(codes)) // 10 if voxels is None else voxels
     return network.decode(asked, codes, keys, values, places, voxels, torch.ones(1))
+
+
+def test_the_robot_looks_at_fewer_candidates(fresh: NeumapNetwork) -> None:
+    assert served(fresh).shape == fresh.shape  # it has no more than are served
+    trained = NeumapNetwork(replace(fresh.shape, candidates=2 * SERVED))
+    robot = served(trained)
+    assert robot.shape.candidates == SERVED and trained.shape.candidates == 2 * SERVED
+    assert all(a is b for a, b in zip(robot.parameters(), trained.parameters(), strict=True))
+    descriptors, codes, places = codes_and_places(trained)
+    few, many = (decode(network, descriptors[:N], codes, places) for network in (robot, trained))
+    assert torch.equal(few[3], many[3][:, :SERVED])  # the best of them
 
 
 def test_shapes(fresh: NeumapNetwork) -> None:

@@ -21,6 +21,7 @@ from nmap_reloc.features.base import Extractor
 from nmap_reloc.features.network import STRIDE, FeatureNetwork
 from nmap_reloc.maps.store import Site
 from nmap_reloc.representations import network_name, open_decoder
+from nmap_reloc.representations.neumap.graphs import served
 from nmap_reloc.representations.neumap.loaded import FEWEST_CODES, Voxels
 from nmap_reloc.representations.neumap.network import NeumapNetwork
 from nmap_reloc.types import Floats, Image
@@ -69,6 +70,7 @@ class Observer:
                             "attention could be shown; build it with --representation neumap")
         network = open_network(network_name("neumap", manifest.features) or "", weights)
         assert isinstance(network, NeumapNetwork)
+        network = served(network)
         decoder = open_decoder("neumap", manifest.features, "torch", weights)
         voxels: Voxels = decoder.load([site.tile(entry.id) for entry in manifest.tiles])
         if len(voxels.levels) < FEWEST_CODES:

@@ -11,7 +11,7 @@ from nmap_reloc.maps.quantize import quantize
 from nmap_reloc.types import Doubles, Floats, Ints
 
 Halves = npt.NDArray[np.float16]
-FEWEST_CODES = 16  # the network's candidates: fewer are filled up
+FEWEST_CODES = 16  # at least a network's candidates: fewer are filled up
 ROUND = 256  # codes asked for are filled up to a multiple: sizes that come again cost engines less
 
 
