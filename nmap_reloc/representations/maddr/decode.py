@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,9 @@ from nmap_reloc.engines import open_engine
 from nmap_reloc.engines.base import Engine
 from nmap_reloc.errors import NmapError
 from nmap_reloc.maps.tile import Tile
-from nmap_reloc.pose import Solution, SolveOptions
-from nmap_reloc.representations.maddr.consensus import agree
+from nmap_reloc.pose import Solution, SolveOptions, solve
+from nmap_reloc.representations.maddr.consensus import QUICK, THOROUGH, Asking, agree
+from nmap_reloc.representations.maddr.guide import Assignment, Guide, likeliest
 from nmap_reloc.representations.maddr.layout import (
     CodedViews,
     from_tile,
@@ -22,6 +23,7 @@ from nmap_reloc.representations.maddr.layout import (
     restored,
 )
 from nmap_reloc.representations.maddr.views import Views, agreed, choose, load
+from nmap_reloc.representations.squeezer.registration import subset
 from nmap_reloc.types import Camera, Correspondences, Features, Floats, Ints, Refusal
 from nmap_reloc.weights import content_hash
 
@@ -30,6 +32,8 @@ KEYPOINTS = 512  # of the image that each view is asked about: those most like w
 LANDMARKS = 384  # of the view that are asked about: those most like what the image shows
 DIMENSIONS = (4, 8, 16)
 INDEPENDENT = 0.5  # share of what a match proves: its neighbours had a say in it
+DOUBTFUL = -40.0  # log10 of false alarms above which a pose is looked for again, thoroughly
+ALL_LANDMARKS = 1024  # of the view that are then asked about
 ALIKE = 0.5  # least cosine of a restored descriptor with its keypoint, once a pose says where
 
 
@@ -53,16 +57,39 @@ class MaddrDecoder:
                 ) -> tuple[Solution | Refusal, Correspondences]:
         """The pose refined with every landmark that is where it should be; not in the paper.
 
-        Pairs that were chosen because they agree are half a witness; landmarks found at the pose
-        that had no part in it are whole ones.
+        Where there is none, or a doubtful one, it is looked for again first. Pairs that were
+        chosen because they agree are half a witness; landmarks found at the pose that had no part
+        in it are whole ones.
         """
-        if isinstance(solution, Refusal):
-            return solution, pairs
         marks = known(features, active, ALIKE)
-        chance = INDEPENDENT * solution.log_false_alarms \
-            + evidence(solution, pairs, features, marks, camera)
-        return confirm(replace(solution, log_false_alarms=chance), pairs, features, marks, camera,
-                       solving)
+        if isinstance(solution, Refusal) or solution.log_false_alarms > DOUBTFUL:
+            solution, pairs = self._again(features, active, pairs, camera, solution, solving)
+            if isinstance(solution, Refusal):
+                return solution, pairs
+        else:
+            solution = replace(solution, log_false_alarms=INDEPENDENT * solution.log_false_alarms
+                               + evidence(solution, pairs, features, marks, camera))
+        return confirm(solution, pairs, features, marks, camera, solving)
+
+    def _again(self, features: Features, active: Views, pairs: Correspondences, camera: Camera,
+               solution: Solution | Refusal, solving: SolveOptions
+               ) -> tuple[Solution | Refusal, Correspondences]:
+        """The likeliest pose under all that the matcher says of the same views, asked about all
+        keypoints and landmarks: from what each of the views alone leads to, and all of them."""
+        views = np.unique(pairs.voxels)
+        if not len(views):
+            return solution, pairs
+        looked = self._look(features, active, views, len(features), ALL_LANDMARKS)
+        guide = Guide(Assignment.of(looked.scores, looked.keypoints, looked.landmarks, views),
+                      features, active.positions, camera)
+        wider = looked.pairs(features, active, THOROUGH)
+        rows = [np.arange(len(wider)), *(np.flatnonzero(wider.voxels == v) for v in views)]
+        found = [solution, *(solve(subset(wider, some), camera, solving) for some in rows)]
+        again = likeliest(guide, [s.map_from_camera for s in found if isinstance(s, Solution)],
+                          solving)
+        if again is not None:
+            solution, pairs = again
+        return solution, pairs
 
     def _descriptors(self, tile: Tile, views: CodedViews) -> Floats:
         codes = restored(views.landmarks.codes)
@@ -80,24 +107,49 @@ class MaddrDecoder:
         if not len(views) or not len(features):
             none = np.zeros(0, np.int64)
             return agreed(features, active, none, none, none, np.zeros(0, np.float32))
-        keypoints, landmarks, places = likely(features, active, views)
-        there = landmarks >= 0
+        return self._look(features, active, views, KEYPOINTS, LANDMARKS).pairs(features, active,
+                                                                               QUICK)
+
+    def _look(self, features: Features, active: Views, views: Ints, keypoints: int,
+              landmarks: int) -> Looked:
+        """The matcher's answer about so many keypoints and landmarks of each of the views."""
+        mine, shown, places = likely(features, active, views, keypoints, landmarks)
+        there = shown >= 0
         asked = positions_in(features.keypoints, features.width, features.height)
         out = self._match({
-            "query": features.descriptors[keypoints], "query_positions": asked[keypoints],
-            "view": active.descriptors[landmarks] * there[..., None],
+            "query": features.descriptors[mine], "query_positions": asked[mine],
+            "view": active.descriptors[shown] * there[..., None],
             "view_positions": places, "there": there.astype(np.float32)})
-        found = [_matches(row, out["scores"][row], keypoints[row], asked, landmarks[row],
-                          places[row]) for row in range(len(views))]
+        return Looked(views, mine, shown, asked, places, out["scores"])
+
+
+@dataclass(frozen=True)
+class Looked:
+    """An image matched with views [B]: which keypoints [B x N] with which landmarks [B x K], -1:
+    none; where they are, asked [all keypoints x 2] and places [B x K x 2], about -1..1; scores
+    [B x N x K] log-probability."""
+
+    views: Ints
+    keypoints: Ints
+    landmarks: Ints
+    asked: Floats
+    places: Floats
+    scores: Floats
+
+    def pairs(self, features: Features, active: Views, asking: Asking) -> Correspondences:
+        """Those that agree with their neighbours."""
+        found = [_matches(row, self.scores[row], self.keypoints[row], self.asked,
+                          self.landmarks[row], self.places[row], asking)
+                 for row in range(len(self.views))]
         row, keypoint, landmark, sure = (np.concatenate(part) for part in zip(*found, strict=True))
-        return agreed(features, active, keypoint, landmark, views[row], sure)
+        return agreed(features, active, keypoint, landmark, self.views[row], sure)
 
 
 def _matches(row: int, scores: Floats, keypoints: Ints, asked: Floats, landmarks: Ints,
-             places: Floats) -> tuple[Ints, Ints, Ints, Floats]:
+             places: Floats, asking: Asking) -> tuple[Ints, Ints, Ints, Floats]:
     """Of a view, [M] each: its row, keypoint, landmark and how sure; a keypoint once."""
     count = int((landmarks >= 0).sum())
-    mine, sure = agree(scores[:, :count], asked[keypoints], places[:count])
+    mine, sure = agree(scores[:, :count], asked[keypoints], places[:count], asking)
     order = np.argsort(-sure, kind="stable")
     _, first = np.unique(mine[order], return_index=True)
     kept = order[first][sure[order[first]] > WORTH]
@@ -112,12 +164,13 @@ def known(features: Features, active: Views, alike: float) -> Known:
     return Known(active.positions, active.descriptors, features.descriptors, alike, owners)
 
 
-def likely(features: Features, active: Views, views: Ints) -> tuple[Ints, Ints, Floats]:
+def likely(features: Features, active: Views, views: Ints, most_keypoints: int = KEYPOINTS,
+           most_landmarks: int = LANDMARKS) -> tuple[Ints, Ints, Floats]:
     """For each view [B]: the keypoints of the image [B x N] and the landmarks of the view
     [B x K], filled up with -1, that are most like one of the other side; where the landmarks are
     in the view [B x K x 2]."""
-    most = min(LANDMARKS, max((len(active.shown[view]) for view in views), default=0))
-    keypoints = np.zeros((len(views), min(KEYPOINTS, len(features))), np.int32)
+    most = min(most_landmarks, max((len(active.shown[view]) for view in views), default=0))
+    keypoints = np.zeros((len(views), min(most_keypoints, len(features))), np.int32)
     landmarks = np.full((len(views), most), -1, np.int32)
     places = np.zeros((len(views), most, 2), np.float32)
     for row, view in enumerate(views):

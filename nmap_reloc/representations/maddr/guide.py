@@ -1,0 +1,137 @@
+"""The likeliest pose under all that the matcher holds possible; not in the paper.
+
+Where few matches are right, the surest ones lead to poses that are only nearly right, or wrong.
+But the right keypoint of most landmarks is among the matcher's first few, so a pose is judged, and
+found from one nearby, by all of them: a landmark in view is either among the image's keypoints,
+near where the pose has it, or it is not, and then any keypoint is as good as any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from nmap_reloc.geometry import Rigid
+from nmap_reloc.guided import Seen, inside, on_plane
+from nmap_reloc.pose import Solution, SolveOptions, solve_from
+from nmap_reloc.representations.maddr.consensus import TEMPER
+from nmap_reloc.reprojection import Observed, distances
+from nmap_reloc.types import Camera, Correspondences, Doubles, Features, Floats, Ints, Refusal
+
+CANDIDATES = 32  # keypoints that are considered for a landmark
+PRESENT = 0.3  # of the landmarks in view have a keypoint
+SIGMAS = (30.0, 15.0, 8.0, 8.0, 5.0)  # pixels, of the rounds from a pose nearby to the likeliest
+FINAL = 4.0  # pixels, by which poses are compared
+POSES = 10.0  # log10 of how many might be found that see a scene otherwise
+INDEPENDENT = 0.5  # share of the evidence: the matcher sees one landmark beside the others
+SIGMAS_OFF = 3.0  # a pair is at most so far off
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What the matcher holds possible [P]: landmark (index), keypoint, the landmark's view, and
+    how probable that is by itself; by landmark."""
+
+    landmarks: Ints
+    keypoints: Ints
+    views: Ints
+    probable: Floats
+
+    @staticmethod
+    def of(scores: Floats, keypoints: Ints, landmarks: Ints, views: Ints) -> Assignment:
+        """scores [B x N x K] log-probability, keypoints [B x N] and landmarks [B x K] (-1: none)
+        of views [B]. A pair that several views name is as probable as the surest says."""
+        found = [_of_view(score, mine, shown, view) for score, mine, shown, view
+                 in zip(scores, keypoints, landmarks, views, strict=True)]
+        landmark, keypoint, view, probable = (np.concatenate(p) for p in zip(*found, strict=True))
+        order = np.lexsort((-probable, keypoint, landmark))
+        pair = np.stack([landmark, keypoint], 1)[order]
+        first = np.ones(len(pair), bool)
+        first[1:] = (pair[1:] != pair[:-1]).any(1)
+        kept = order[first]
+        return Assignment(landmark[kept], keypoint[kept], view[kept], probable[kept])
+
+
+def _of_view(scores: Floats, keypoints: Ints, landmarks: Ints, view: int
+             ) -> tuple[Ints, Ints, Ints, Floats]:
+    """scores [N x K] -> of each pair: landmark, keypoint, view, probability."""
+    there = np.flatnonzero(landmarks >= 0)
+    likely = scores[:, there].T
+    count = min(CANDIDATES, likely.shape[1])
+    first = np.argpartition(-likely, count - 1, axis=1)[:, :count]
+    probable = np.exp(TEMPER * (likely - likely.max(1, keepdims=True)))
+    probable /= probable.sum(1, keepdims=True)
+    return (np.repeat(landmarks[there], count), keypoints[first].ravel(),
+            np.full(first.size, view, np.int32),
+            np.take_along_axis(probable, first, 1).ravel().astype(np.float32))
+
+
+class Guide:
+    """An assignment, the image's features and the map's positions [L x 3], ready for poses."""
+
+    def __init__(self, assignment: Assignment, features: Features, positions: Doubles,
+                 camera: Camera):
+        self._given, self._features, self._camera = assignment, features, camera
+        self._seen = Seen.of(features, camera)
+        self._landmarks, self._of = np.unique(assignment.landmarks, return_inverse=True)
+        self._positions = positions[self._landmarks]
+        self._observed = Observed(
+            self._seen.normalized[assignment.keypoints], self._seen.scale[assignment.keypoints],
+            positions[assignment.landmarks], assignment.keypoints)
+
+    def evidence(self, pose: Rigid) -> float:
+        """ln of how many times as probable the assignment is at this pose (map_from_camera) as
+        anywhere; below 0 where it speaks against it."""
+        near = np.exp(-np.square(distances(pose, self._observed) / FINAL) / 2)
+        density = near * (self._camera.width * self._camera.height / (2 * np.pi * FINAL ** 2))
+        times = np.bincount(self._of, self._given.probable * density, len(self._landmarks))
+        return float(np.log(1 - PRESENT + PRESENT * times)[self._in_view(pose)].sum())
+
+    def settle(self, start: Rigid, solving: SolveOptions
+               ) -> tuple[Solution, Correspondences] | None:
+        """From a pose nearby to the likeliest, and the pairs it stands on; None: to none."""
+        found = None
+        for sigma in SIGMAS:
+            pairs = self._pairs(start, sigma)
+            solution = solve_from(start, pairs, self._camera,
+                                  replace(solving, max_error=2 * sigma))
+            if isinstance(solution, Refusal):
+                break
+            found, start = (solution, pairs), solution.map_from_camera
+        return found
+
+    def _in_view(self, pose: Rigid) -> npt.NDArray[np.bool_]:
+        return inside(self._seen, on_plane(pose, self._positions)[0])
+
+    def _pairs(self, pose: Rigid, sigma: float) -> Correspondences:
+        """The likeliest keypoint of each landmark in view, each keypoint once."""
+        given = self._given
+        off = distances(pose, self._observed)
+        close = np.flatnonzero((off < SIGMAS_OFF * sigma) & self._in_view(pose)[self._of])
+        worth = np.log(given.probable[close]) - np.square(off[close] / sigma) / 2
+        close = close[np.argsort(-worth, kind="stable")]
+        for one in (given.landmarks, given.keypoints):
+            close = close[np.sort(np.unique(one[close], return_index=True)[1])]
+        keypoints = given.keypoints[close]
+        return Correspondences(
+            self._features.keypoints[keypoints].astype(np.float64),
+            self._observed.points3D[close], given.probable[close],
+            keypoints.astype(np.int32), given.views[close].astype(np.int32))
+
+
+def likeliest(guide: Guide, starts: Sequence[Rigid], solving: SolveOptions
+              ) -> tuple[Solution, Correspondences] | None:
+    """From the likeliest of some poses (map_from_camera): the solution and its pairs. How likely
+    chance is (Solution.log_false_alarms): as often as the evidence says, at most, for each pose
+    that might have been found (Markov's inequality)."""
+    if not starts:
+        return None
+    found = guide.settle(max(starts, key=guide.evidence), solving)
+    if found is None:
+        return None
+    evidence = guide.evidence(found[0].map_from_camera)
+    chance = min(0.0, POSES - INDEPENDENT * evidence / np.log(10))
+    return replace(found[0], log_false_alarms=chance), found[1]
