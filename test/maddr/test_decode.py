@@ -17,11 +17,12 @@ from nmap_reloc.mapping.landmarks import Landmarks
 from nmap_reloc.mapping.maddr_tiles import MaddrMaker
 from nmap_reloc.mapping.makers import Order
 from nmap_reloc.mapping.partition import Piece
+from nmap_reloc.pose import Solution, SolveOptions
 from nmap_reloc.representations import open_decoder
 from nmap_reloc.representations.maddr import views
 from nmap_reloc.representations.maddr.decode import MaddrDecoder
 from nmap_reloc.representations.maddr.views import Views, agreed, choose
-from nmap_reloc.types import Features, PosePrior
+from nmap_reloc.types import Features, PosePrior, Refusal
 
 
 @pytest.fixture(scope="module")
@@ -193,3 +194,25 @@ def test_a_map_localizes(localizer: Localizer, scene: Landmarks) -> None:
 def test_an_image_of_another_place_is_refused(localizer: Localizer) -> None:
     for view in world(6, dimensions=128).held_out:
         assert not localizer.localize_features(features_of(view), view.camera).accepted
+
+
+def test_a_pose_that_was_not_found_is_looked_for_again(
+        decoder: MaddrDecoder, pieces: list[Piece], scene: Landmarks, query: Features) -> None:
+    view, active = scene.held_out[0], decoder.load([p.tile for p in pieces])
+    pairs = decoder.decode(query, active)
+    found, stands_on = decoder.confirm(query, active, pairs, view.camera,
+                                       Refusal("solve", "no pose"), SolveOptions())
+    assert isinstance(found, Solution) and found.log_false_alarms < -10
+    assert len(found.inliers) == len(stands_on)
+    away = found.map_from_camera.translation - view.map_from_camera.translation
+    assert np.linalg.norm(away) < 0.1
+
+
+def test_nothing_found_stays_nothing(decoder: MaddrDecoder, pieces: list[Piece],
+                                     scene: Landmarks, query: Features) -> None:
+    active = decoder.load([p.tile for p in pieces])
+    none = decoder.decode(query, active, np.zeros(0, np.int32))
+    lost = Refusal("solve", "0 correspondences")
+    found, pairs = decoder.confirm(query, active, none, scene.held_out[0].camera, lost,
+                                   SolveOptions())
+    assert found == lost and not len(pairs)

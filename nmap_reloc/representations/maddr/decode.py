@@ -13,9 +13,9 @@ from nmap_reloc.engines import open_engine
 from nmap_reloc.engines.base import Engine
 from nmap_reloc.errors import NmapError
 from nmap_reloc.maps.tile import Tile
-from nmap_reloc.pose import Solution, SolveOptions, solve
+from nmap_reloc.pose import Solution, SolveOptions
 from nmap_reloc.representations.maddr.consensus import QUICK, THOROUGH, Asking, agree
-from nmap_reloc.representations.maddr.guide import Assignment, Guide, likeliest
+from nmap_reloc.representations.maddr.guide import Assignment, Guide, alone, likeliest
 from nmap_reloc.representations.maddr.layout import (
     CodedViews,
     from_tile,
@@ -23,7 +23,6 @@ from nmap_reloc.representations.maddr.layout import (
     restored,
 )
 from nmap_reloc.representations.maddr.views import Views, agreed, choose, load
-from nmap_reloc.representations.squeezer.registration import subset
 from nmap_reloc.types import Camera, Correspondences, Features, Floats, Ints, Refusal
 from nmap_reloc.weights import content_hash
 
@@ -33,6 +32,7 @@ LANDMARKS = 384  # of the view that are asked about: those most like what the im
 DIMENSIONS = (4, 8, 16)
 INDEPENDENT = 0.5  # share of what a match proves: its neighbours had a say in it
 DOUBTFUL = -40.0  # log10 of false alarms above which a pose is looked for again, thoroughly
+CLEAR = -20.0  # below which it is looked for no further
 ALL_LANDMARKS = 1024  # of the view that are then asked about
 ALIKE = 0.5  # least cosine of a restored descriptor with its keypoint, once a pose says where
 
@@ -75,21 +75,22 @@ class MaddrDecoder:
                solution: Solution | Refusal, solving: SolveOptions
                ) -> tuple[Solution | Refusal, Correspondences]:
         """The likeliest pose under all that the matcher says of the same views, asked about all
-        keypoints and landmarks: from what each of the views alone leads to, and all of them."""
+        keypoints and landmarks: from those to which the pairs of each view alone lead, or, where
+        none is surely right, those that more neighbours agree on."""
         views = np.unique(pairs.voxels)
         if not len(views):
             return solution, pairs
         looked = self._look(features, active, views, len(features), ALL_LANDMARKS)
         guide = Guide(Assignment.of(looked.scores, looked.keypoints, looked.landmarks, views),
                       features, active.positions, camera)
-        wider = looked.pairs(features, active, THOROUGH)
-        rows = [np.arange(len(wider)), *(np.flatnonzero(wider.voxels == v) for v in views)]
-        found = [solution, *(solve(subset(wider, some), camera, solving) for some in rows)]
-        again = likeliest(guide, [s.map_from_camera for s in found if isinstance(s, Solution)],
-                          solving)
-        if again is not None:
-            solution, pairs = again
-        return solution, pairs
+        starts = [*alone(pairs, camera, solving)]
+        if isinstance(solution, Solution):
+            starts.append(solution)
+        again = likeliest(guide, starts, solving)
+        if again is None or again[0].log_false_alarms > CLEAR:
+            wider = looked.pairs(features, active, THOROUGH)
+            again = likeliest(guide, starts + alone(wider, camera, solving), solving) or again
+        return again or (solution, pairs)
 
     def _descriptors(self, tile: Tile, views: CodedViews) -> Floats:
         codes = restored(views.landmarks.codes)

@@ -16,15 +16,17 @@ import numpy.typing as npt
 
 from nmap_reloc.geometry import Rigid
 from nmap_reloc.guided import Seen, inside, on_plane
-from nmap_reloc.pose import Solution, SolveOptions, solve_from
+from nmap_reloc.pose import Solution, SolveOptions, solve, solve_from
 from nmap_reloc.representations.maddr.consensus import TEMPER
+from nmap_reloc.representations.squeezer.registration import subset
 from nmap_reloc.reprojection import Observed, distances
 from nmap_reloc.types import Camera, Correspondences, Doubles, Features, Floats, Ints, Refusal
 
 CANDIDATES = 32  # keypoints that are considered for a landmark
+LEAST = 1e-4  # probability of a pair that is worth a thought
 PRESENT = 0.3  # of the landmarks in view have a keypoint
 SIGMAS = (30.0, 15.0, 8.0, 8.0, 5.0)  # pixels, of the rounds from a pose nearby to the likeliest
-FINAL = 4.0  # pixels, by which poses are compared
+ROUGH, FINAL = 12.0, 4.0  # pixels, of poses to start from and of those found, to be compared
 POSES = 10.0  # log10 of how many might be found that see a scene otherwise
 INDEPENDENT = 0.5  # share of the evidence: the matcher sees one landmark beside the others
 SIGMAS_OFF = 3.0  # a pair is at most so far off
@@ -51,8 +53,12 @@ class Assignment:
         pair = np.stack([landmark, keypoint], 1)[order]
         first = np.ones(len(pair), bool)
         first[1:] = (pair[1:] != pair[:-1]).any(1)
-        kept = order[first]
-        return Assignment(landmark[kept], keypoint[kept], view[kept], probable[kept])
+        kept = order[first & (probable[order] > LEAST)]
+        return Assignment(landmark, keypoint, view, probable).some(kept)
+
+    def some(self, which: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> Assignment:
+        return Assignment(self.landmarks[which], self.keypoints[which], self.views[which],
+                          self.probable[which])
 
 
 def _of_view(scores: Floats, keypoints: Ints, landmarks: Ints, view: int
@@ -74,21 +80,38 @@ class Guide:
 
     def __init__(self, assignment: Assignment, features: Features, positions: Doubles,
                  camera: Camera):
-        self._given, self._features, self._camera = assignment, features, camera
+        self._features, self._camera = features, camera
         self._seen = Seen.of(features, camera)
-        self._landmarks, self._of = np.unique(assignment.landmarks, return_inverse=True)
+        finite = np.asarray(np.isfinite(self._seen.normalized).all(1))  # the lens can have seen
+        self._given = given = assignment.some(finite[assignment.keypoints])
+        self._landmarks, self._of = np.unique(given.landmarks, return_inverse=True)
         self._positions = positions[self._landmarks]
         self._observed = Observed(
-            self._seen.normalized[assignment.keypoints], self._seen.scale[assignment.keypoints],
-            positions[assignment.landmarks], assignment.keypoints)
+            self._seen.normalized[given.keypoints], self._seen.scale[given.keypoints],
+            positions[given.landmarks], given.keypoints)
 
-    def evidence(self, pose: Rigid) -> float:
-        """ln of how many times as probable the assignment is at this pose (map_from_camera) as
-        anywhere; below 0 where it speaks against it."""
-        near = np.exp(-np.square(distances(pose, self._observed) / FINAL) / 2)
-        density = near * (self._camera.width * self._camera.height / (2 * np.pi * FINAL ** 2))
-        times = np.bincount(self._of, self._given.probable * density, len(self._landmarks))
-        return float(np.log(1 - PRESENT + PRESENT * times)[self._in_view(pose)].sum())
+    def evidence(self, pose: Rigid, sigma: float = FINAL) -> float:
+        """ln of how many times as probable the assignment is at this pose (map_from_camera), give
+        or take `sigma` pixels, as with keypoints exchanged among landmarks; below 0 where it
+        speaks against the pose."""
+        shown = self._in_view(pose)
+        here = np.exp(-np.square(distances(pose, self._observed) / sigma) / 2)
+        mine = np.bincount(self._of, self._given.probable * here, len(self._landmarks))[shown]
+        anyone = self._anyone(on_plane(pose, self._positions[shown])[0], shown, sigma)
+        return float(np.log(1 - PRESENT + PRESENT * mine / anyone).sum())
+
+    def _anyone(self, plane: Doubles, shown: npt.NDArray[np.bool_], sigma: float) -> Doubles:
+        """What the landmarks in view hold possible on average, at the points [K x 2] of the
+        plane: much where many keypoints are, or one that everybody likes."""
+        popular = np.bincount(self._given.keypoints, self._given.probable * shown[self._of],
+                              len(self._features)) / max(int(shown.sum()), 1)
+        liked = np.flatnonzero(popular)
+        scale = self._seen.scale[liked]
+        shift = (scale @ self._seen.normalized[liked][:, :, None])[:, :, 0]
+        off = np.square(scale[:, 0] @ plane.T - shift[:, :1]) \
+            + np.square(scale[:, 1] @ plane.T - shift[:, 1:])
+        uniform = 2 * np.pi * sigma ** 2 / (self._camera.width * self._camera.height)
+        return np.asarray(popular[liked] @ np.exp(off / (-2 * sigma ** 2)) + uniform)
 
     def settle(self, start: Rigid, solving: SolveOptions
                ) -> tuple[Solution, Correspondences] | None:
@@ -122,14 +145,23 @@ class Guide:
             keypoints.astype(np.int32), given.views[close].astype(np.int32))
 
 
-def likeliest(guide: Guide, starts: Sequence[Rigid], solving: SolveOptions
+def alone(pairs: Correspondences, camera: Camera, solving: SolveOptions) -> list[Solution]:
+    """What all pairs lead to, and those of each view alone."""
+    rows = [np.arange(len(pairs)), *(np.flatnonzero(pairs.voxels == view)
+                                     for view in np.unique(pairs.voxels))]
+    found = [solve(subset(pairs, some), camera, solving) for some in rows]
+    return [solution for solution in found if isinstance(solution, Solution)]
+
+
+def likeliest(guide: Guide, starts: Sequence[Solution], solving: SolveOptions
               ) -> tuple[Solution, Correspondences] | None:
-    """From the likeliest of some poses (map_from_camera): the solution and its pairs. How likely
-    chance is (Solution.log_false_alarms): as often as the evidence says, at most, for each pose
-    that might have been found (Markov's inequality)."""
+    """From the likeliest of some poses: the solution and its pairs. How likely chance is
+    (Solution.log_false_alarms): as often as the evidence says, at most, for each pose that might
+    have been found (Markov's inequality)."""
     if not starts:
         return None
-    found = guide.settle(max(starts, key=guide.evidence), solving)
+    found = guide.settle(max((start.map_from_camera for start in starts),
+                             key=lambda pose: guide.evidence(pose, ROUGH)), solving)
     if found is None:
         return None
     evidence = guide.evidence(found[0].map_from_camera)
