@@ -13,30 +13,38 @@ from math import lgamma, log, log1p
 
 import numpy as np
 
-from nmap_reloc.geometry import Rigid
-from nmap_reloc.reprojection import Array, Mask, Observed, lengths, residuals
+from nmap_reloc.reprojection import Array, Mask, Observed, Sight
 
 SAMPLE = 3      # pairs that determine a pose
 SOLUTIONS = 4   # poses through so many
-TRIED = 128     # points that every keypoint is tried with
+TRIED = 128     # points that every keypoint is tried with,
+AT_ONCE = 32    # of them together: memory that is small is not given back and asked for again
 LEAST_RADIUS = 1.0  # pixels
+MIX = (np.sqrt(2), np.sqrt(3))  # with which different points do not add up to the same number
 
 
-def log_false_alarms(pose: Rigid, seen: Observed, inliers: Mask, size: tuple[int, int]) -> float:
+def log_false_alarms(sight: Sight, seen: Observed, inliers: Mask, size: tuple[int, int]) -> float:
     """log10 of the number of poses as well supported that chance would give; 0: one is expected.
 
-    size: of the image in pixels. Landmarks count once, however many keypoints found them.
+    sight: of the pose; size: of the image in pixels. Landmarks count once, however many keypoints
+    found them.
     """
-    error, in_camera = residuals(pose, seen)
-    radius = max(float(lengths(error)[inliers].max(initial=0.0)), LEAST_RADIUS)
+    radius = max(float(np.sqrt(sight.squared[inliers].max(initial=0.0))), LEAST_RADIUS)
     area = np.pi * radius ** 2 / (size[0] * size[1])
-    probability = max(agreement(seen, in_camera, radius), area)
-    support = len(np.unique(seen.points3D[inliers], axis=0))
+    probability = max(agreement(seen, sight.in_camera, radius), area)
+    support = distinct(seen.points[:, inliers])
     count = len(inliers)
     if support <= SAMPLE or probability >= 1:
         return 0.0
     tests = log(SOLUTIONS) + log_choose(count, SAMPLE)
     return min(0.0, tests + log_tail(count - SAMPLE, support - SAMPLE, probability)) / log(10)
+
+
+def distinct(points: Array) -> int:
+    """How many different points [3 x M] there are; not more, whatever the rounding."""
+    x, y, z = points
+    mixed = np.sort(x + y * MIX[0] + z * MIX[1])
+    return int(np.count_nonzero(mixed[1:] != mixed[:-1])) + min(len(mixed), 1)
 
 
 def agreement(seen: Observed, in_camera: Array, radius: float) -> float:
@@ -46,21 +54,21 @@ def agreement(seen: Observed, in_camera: Array, radius: float) -> float:
     """
     count = in_camera.shape[1]
     tried = np.linspace(0, count - 1, min(count, TRIED)).astype(int)
-    depth = in_camera[2, tried]
-    plane = in_camera[:2, tried] / np.where(depth > 0, depth, np.nan)
-    # scale @ (plane - normalized), of all pairs by two products of matrices; in single precision,
-    # which is a thousandth of a pixel
-    points = np.concatenate([plane, np.ones((1, len(tried)))]).astype(np.float32)  # [3 x T]
-    shift = (seen.scale @ seen.normalized[:, :, None]).transpose(1, 0, 2)  # [2 x M x 1]
-    rows = np.concatenate([seen.scale.transpose(1, 0, 2), -shift], 2).astype(np.float32)
+    points = in_camera[:, tried]
+    # All pairs by two products of matrices; in single precision, which is a thousandth of a pixel.
+    plane = (points / np.where(points[2] > 0, points[2], np.nan)).astype(np.float32)  # [3 x T]
+    rows = seen.planes.transpose(0, 2, 1).astype(np.float32)  # [2 x M x 3]
+    near = 0
     with np.errstate(invalid="ignore", over="ignore"):
-        x, y = rows[0] @ points, rows[1] @ points  # [M x T]
-        x *= x
-        y *= y
-        x += y
-    near = x < np.float32(radius ** 2)
-    near[tried, np.arange(len(tried))] = False
-    return float(np.count_nonzero(near) / max(near.size - len(tried), 1))
+        for start in range(0, len(tried), AT_ONCE):
+            some = tried[start:start + AT_ONCE]
+            x, y = (row @ plane[:, start:start + AT_ONCE] for row in rows)  # [M x AT_ONCE]
+            x *= x
+            y *= y
+            x += y
+            x[some, np.arange(len(some))] = np.inf
+            near += np.count_nonzero(x < np.float32(radius ** 2))
+    return near / max((count - 1) * len(tried), 1)
 
 
 def log_tail(count: int, least: int, probability: float) -> float:

@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from nmap_reloc.chance import log_tail
-from nmap_reloc.guided import Seen, inside, match_near, on_plane
-from nmap_reloc.pose import Solution, SolveOptions, solve_from
-from nmap_reloc.types import Camera, Correspondences, Doubles, Features, Floats, Ints, Refusal
+from nmap_reloc.guided import Agreement, Seen, inside, match_near, on_plane
+from nmap_reloc.pose import Solution, SolveOptions, calibrated
+from nmap_reloc.refine import Fit, refine
+from nmap_reloc.reprojection import Observed
+from nmap_reloc.types import Camera, Correspondences, Doubles, Features, Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -47,19 +49,30 @@ def confirm(solution: Solution, correspondences: Correspondences, features: Feat
     (Solution.log_false_alarms) remains as of the pairs that were found without knowing the pose.
     """
     options = options or ConfirmOptions()
-    whole = Seen.of(features, camera)
-    seen = Seen(known.asked, whole.normalized, whole.scale)
-    best, pairs, radius = solution, correspondences, options.radius
+    seen = replace(Seen.of(features, camera), descriptors=known.asked)
+    given = np.ascontiguousarray(correspondences.points3D.T)
+    best: tuple[Fit, Agreement] | None = None
+    pose, most = solution.map_from_camera, np.count_nonzero(solution.inliers)
+    radius = options.radius
     for _ in range(options.rounds):
-        found = match_near(seen, best.map_from_camera, known.positions, known.descriptors,
-                           radius, known.similarity)
-        tried = _with(correspondences, features, known, found.keypoints, found.landmarks)
-        again = solve_from(best.map_from_camera, tried, camera, solving)
-        if isinstance(again, Refusal) or again.inliers.sum() <= best.inliers.sum():
+        found = match_near(seen, pose, known.positions, known.descriptors, radius,
+                           known.similarity)
+        keypoints = np.concatenate([correspondences.keypoints, found.keypoints])
+        points = np.concatenate([given, known.positions[found.landmarks].T], axis=1)
+        fit = refine(pose, Observed(seen.planes.take(keypoints, axis=2), points, keypoints),
+                     solving.max_error, solving.min_error)
+        if fit is None or np.count_nonzero(fit.inliers) <= most:
             break
-        best, pairs = replace(again, log_false_alarms=solution.log_false_alarms), tried
-        radius = max(options.least_radius, min(radius, 3 * again.residual))
-    return best, pairs
+        best, most = (fit, found), np.count_nonzero(fit.inliers)
+        pose = fit.map_from_camera
+        radius = max(options.least_radius, min(radius, 3 * fit.residual))
+    if best is None:
+        return solution, correspondences
+    fit, found = best
+    pairs = _with(correspondences, features, known, found.keypoints, found.landmarks)
+    return replace(solution, map_from_camera=fit.map_from_camera, inliers=fit.inliers,
+                   covariance=calibrated(fit, solving.calibration), points3D=pairs.points3D,
+                   residual=fit.residual), pairs
 
 
 def evidence(solution: Solution, correspondences: Correspondences, features: Features,
@@ -71,8 +84,7 @@ def evidence(solution: Solution, correspondences: Correspondences, features: Fea
     """
     options = options or ConfirmOptions()
     fresh = ~_among(known.positions, correspondences.points3D[solution.inliers])
-    whole = Seen.of(features, camera)
-    seen = Seen(known.asked, whole.normalized, whole.scale)
+    seen = replace(Seen.of(features, camera), descriptors=known.asked)
     positions, descriptors = known.positions[fresh], known.descriptors[fresh]
     count = int(inside(seen, on_plane(solution.map_from_camera, positions)[0]).sum())
     if count < options.fewest:

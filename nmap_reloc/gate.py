@@ -57,7 +57,9 @@ def _spread(solution: Solution, correspondences: Correspondences, options: GateO
             ) -> str | None:
     """Inliers in one spot or on one line hold the pose badly, whatever their number."""
     camera = solution.camera
-    covariance = np.cov(correspondences.points2D[solution.inliers].T)
+    pixels = correspondences.points2D[solution.inliers].T
+    away = pixels - pixels.mean(axis=1, keepdims=True)
+    covariance = away @ away.T / max(len(away[0]) - 1, 1)
     thin = float(np.sqrt(max(np.linalg.eigvalsh(covariance)[0], 0.0)))
     spread = thin / float(np.hypot(camera.width, camera.height))
     if spread < options.min_spread:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,12 +73,21 @@ def rotation_vector(rotation: Array) -> Array:
 
 
 def rotation_from_vector(vector: npt.ArrayLike) -> Array:
-    """Axis times angle [3] in radians -> [3 x 3]."""
-    vector = np.asarray(vector, np.float64)
-    angle = float(np.linalg.norm(vector))
-    # sin(angle / 2) / angle, which tends to a half.
-    factor = np.sin(angle / 2) / angle if angle > 1e-9 else 0.5
-    return np.asarray(quat2mat(np.append(np.cos(angle / 2), factor * vector)), np.float64)
+    """Axis times angle [3] in radians -> [3 x 3], by Rodrigues' formula; not a number where the
+    angle is not finite."""
+    x, y, z = np.asarray(vector, np.float64).tolist()
+    angle = math.sqrt(x * x + y * y + z * z)
+    if not math.isfinite(angle):
+        return np.full((3, 3), np.nan)
+    # sin(angle) / angle, and (1 - cos(angle)) / angle^2, which tends to a half.
+    small = angle < 1e-9
+    sine = 1.0 if small else math.sin(angle) / angle
+    rest = 0.5 if small else 2 * (math.sin(angle / 2) / angle) ** 2
+    xy, yz, zx = rest * x * y, rest * y * z, rest * z * x
+    return np.array([
+        [1 - rest * (y * y + z * z), xy - sine * z, zx + sine * y],
+        [xy + sine * z, 1 - rest * (z * z + x * x), yz - sine * x],
+        [zx - sine * y, yz + sine * x, 1 - rest * (x * x + y * y)]])
 
 
 def skew(vectors: npt.ArrayLike) -> Array:
@@ -112,5 +122,6 @@ def covariance_of_attached(covariance: Array, a_from_b: Rigid, b_from_c: Rigid) 
 
 def covariance_seen_from(covariance: Array, b_from_a: Rigid) -> Array:
     """Covariance [6 x 6] of ``a_from_c`` -> that of ``b_from_a @ a_from_c``, b_from_a exact."""
-    transport = np.kron(np.eye(2), b_from_a.rotation)
+    transport = np.zeros((6, 6))
+    transport[:3, :3] = transport[3:, 3:] = b_from_a.rotation
     return np.asarray(transport @ covariance @ transport.T, np.float64)

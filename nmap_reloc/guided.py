@@ -7,16 +7,19 @@ has them. No pycolmap: distances are measured as refine.py measures residuals.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from nmap_reloc.geometry import Rigid
+from nmap_reloc.reprojection import Indices, planes_of
 from nmap_reloc.types import Camera, Doubles, Floats, Ints
 from nmap_reloc.undistort import undistort_with_scale
 
 NEAREST = 1e-6  # depth, map units
+MOST_CELLS = 250  # of the grid in either direction: all of them are numbered in 16 bits
 
 
 class Described(Protocol):
@@ -43,6 +46,32 @@ class Seen:
         return Seen(features.descriptors, *undistort_with_scale(
             features.keypoints.astype(np.float64), camera))
 
+    @cached_property
+    def planes(self) -> Doubles:
+        """[2 x 3 x N], see reprojection.planes_of."""
+        return planes_of(self.normalized, self.scale)
+
+    @cached_property
+    def finite(self) -> tuple[Indices, Doubles]:
+        """Which keypoints have a ray [F], and these normalized [2 x F]."""
+        u, v = self.normalized.T
+        which = np.flatnonzero(np.isfinite(u + v))
+        return which, np.stack([u[which], v[which]])
+
+    @cached_property
+    def box(self) -> tuple[Doubles, Doubles]:
+        """The least and greatest coordinates [2] of the keypoints; empty where there are none."""
+        _, there = self.finite
+        return there.min(1, initial=np.inf), there.max(1, initial=-np.inf)
+
+    @cached_property
+    def smallest_scale(self) -> float:
+        """Pixels per unit of the plane where and along the direction in which that is least."""
+        (a, b), (c, d) = self.planes.take(self.finite[0], axis=2)[:, :2]
+        squares, area = (a * a + b * b + c * c + d * d) / 2, a * d - b * c
+        least = squares - np.sqrt(np.maximum(squares * squares - area * area, 0))
+        return float(np.sqrt(max(least.min(), 0)))
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -63,10 +92,11 @@ def on_plane(map_from_camera: Rigid, positions: Doubles) -> tuple[Doubles, Doubl
 
     Behind the camera: not a number.
     """
-    local = map_from_camera.inverse().apply(positions)
-    depth = local[:, 2]
-    front = np.where(depth > NEAREST, depth, np.nan)
-    return np.asarray(local[:, :2] / front[:, None]), depth
+    columns = np.ascontiguousarray(positions.T) - map_from_camera.translation[:, None]
+    local = map_from_camera.rotation.T @ columns
+    depth = local[2]
+    front = depth if depth.min(initial=1.0) > NEAREST else np.where(depth > NEAREST, depth, np.nan)
+    return np.asarray((local[:2] / front).T), depth
 
 
 def match_near(seen: Seen, map_from_camera: Rigid, positions: Doubles, descriptors: Floats,
@@ -79,11 +109,12 @@ def match_near(seen: Seen, map_from_camera: Rigid, positions: Doubles, descripto
     shown = np.flatnonzero(inside(seen, plane))
     if not len(shown):
         return _agreement([], [], [], [])
-    nearby, shown_at = _near(seen, plane[shown], radius)
-    apart = _apart(seen, nearby, plane[shown[shown_at]])
+    plane = plane[shown]
+    nearby, shown_at = _near(seen, plane, radius)
+    apart = _apart(seen, nearby, plane[shown_at])
     close = np.flatnonzero(apart <= radius)
     keypoints, points, away = nearby[close], shown[shown_at[close]], apart[close]
-    cosine = (seen.descriptors[keypoints] * descriptors[points]).sum(1)
+    cosine = np.einsum("ij,ij->i", seen.descriptors[keypoints], descriptors[points])
     order = np.flatnonzero(cosine >= similarity)
     order = order[np.argsort(cosine[order], kind="stable")]  # so that the most alike write last
     of_keypoint, of_point = np.full(len(seen.normalized), -1), np.full(len(positions), -1)
@@ -94,48 +125,41 @@ def match_near(seen: Seen, map_from_camera: Rigid, positions: Doubles, descripto
     return _agreement(keypoints[best], points[best], away[best], cosine[best])
 
 
-def _near(seen: Seen, plane: Doubles, radius: float) -> tuple[Ints, Ints]:
+def _near(seen: Seen, plane: Doubles, radius: float) -> tuple[Indices, Indices]:
     """Every (keypoint, point) that may lie within `radius` pixels of each other, and some that do
     not: by a grid of cells so wide that only the neighbours of a point's own need be looked at.
     plane [L x 2], L > 0."""
-    finite = np.flatnonzero(np.isfinite(seen.normalized).all(1))
-    cell = radius / max(float(_smallest_scale(seen.scale[finite]).min()), 1e-9)
-    low = np.minimum(seen.normalized[finite].min(0), plane.min(0))
-    keypoint_cells = ((seen.normalized[finite] - low) / cell).astype(np.int64) + 1
-    point_cells = ((plane - low) / cell).astype(np.int64) + 1
-    width = int(max(keypoint_cells[:, 0].max(), point_cells[:, 0].max())) + 2
-    number = keypoint_cells[:, 1] * width + keypoint_cells[:, 0]
-    order = np.argsort(number, kind="stable")
-    middle = point_cells[:, 1] * width + point_cells[:, 0]
-    rows = (middle[:, None] + width * np.array([-1, 0, 1])).ravel()
-    first = np.searchsorted(number[order], rows - 1)
-    counts = np.searchsorted(number[order], rows + 1, side="right") - first
-    points = np.repeat(np.repeat(np.arange(len(plane)), 3), counts)
-    within = np.arange(len(points)) - np.repeat(np.cumsum(counts) - counts, counts)
-    keypoints = finite[order[np.repeat(first, counts) + within]]
-    return keypoints.astype(np.int32), points.astype(np.int32)
-
-
-def _smallest_scale(scale: Doubles) -> Doubles:
-    """Pixels per unit of the plane along the direction in which that is least [N]."""
-    squares = (scale ** 2).sum((1, 2)) / 2
-    area = scale[:, 0, 0] * scale[:, 1, 1] - scale[:, 0, 1] * scale[:, 1, 0]
-    return np.asarray(np.sqrt(np.maximum(
-        squares - np.sqrt(np.maximum(squares ** 2 - area ** 2, 0)), 0)))
+    (low, high), (finite, there) = seen.box, seen.finite
+    cell = max(radius / max(seen.smallest_scale, 1e-9), float((high - low).max()) / MOST_CELLS)
+    x, y = ((there - low[:, None]) / cell).astype(np.int64) + 1
+    point_x, point_y = ((plane.T - low[:, None]) / cell).astype(np.int64) + 1
+    width, height = ((high - low) / cell).astype(np.int64) + 3
+    number = y * width + x
+    starts = np.zeros(width * height + 1, np.int64)
+    np.cumsum(np.bincount(number, minlength=width * height), out=starts[1:])
+    order = np.argsort(number.astype(np.uint16), kind="stable")
+    middle = point_y * width + point_x
+    rows = np.concatenate([middle - width, middle, middle + width])
+    first = starts[rows - 1]
+    counts = starts[rows + 2] - first
+    points = np.repeat(np.tile(np.arange(len(plane)), 3), counts)
+    within = np.arange(len(points)) + np.repeat(first - np.cumsum(counts) + counts, counts)
+    return finite[order[within]], points
 
 
 def inside(seen: Seen, plane: Doubles) -> npt.NDArray[np.bool_]:
     """[L]: which points [L x 2] of the plane lie amid the keypoints."""
-    finite = seen.normalized[np.isfinite(seen.normalized).all(1)]
-    if not len(finite):
-        return np.zeros(len(plane), bool)
-    return np.asarray(((plane >= finite.min(0)) & (plane <= finite.max(0))).all(1))
+    (left, above), (right, below) = seen.box
+    x, y = plane.T
+    return np.asarray((x >= left) & (x <= right) & (y >= above) & (y <= below))
 
 
-def _apart(seen: Seen, keypoints: Ints, plane: Doubles) -> Doubles:
+def _apart(seen: Seen, keypoints: Indices, plane: Doubles) -> Doubles:
     """[P] pixels from each of these keypoints [P] to its point [P x 2] of the plane."""
-    moved = seen.scale[keypoints] @ (plane - seen.normalized[keypoints])[:, :, None]
-    return np.asarray(np.hypot(moved[:, 0, 0], moved[:, 1, 0]))
+    u, v = plane.T
+    p, q, r = seen.planes.take(keypoints, axis=2).transpose(1, 0, 2)
+    dx, dy = p * u + q * v + r
+    return np.asarray(np.sqrt(dx * dx + dy * dy))
 
 
 def _agreement(keypoints: object, landmarks: object, distance: object, cosine: object

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -13,14 +13,17 @@ from nmap_reloc import camera as cameras
 from nmap_reloc.chance import log_false_alarms
 from nmap_reloc.errors import NmapError
 from nmap_reloc.geometry import Rigid
-from nmap_reloc.refine import MINIMUM, Fit, refine
-from nmap_reloc.reprojection import Observed
+from nmap_reloc.refine import MINIMUM, ROUGH, Fit, approach, refine
+from nmap_reloc.reprojection import Indices, Observed, planes_of
 from nmap_reloc.second_look import look_again
 from nmap_reloc.types import Camera, Correspondences, Refusal
 from nmap_reloc.undistort import HAS_PYCOLMAP, undistort_with_scale
 
 Array = npt.NDArray[np.float64]
 Solver = Literal["pycolmap", "opencv"]
+
+# RANSAC first tries so few pairs, for as long as it takes to find what half of them agree on.
+QUICK_PAIRS, QUICK_INLIERS, QUICK_TRIALS = 192, 96, 100
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class SolveOptions:
     solver: Literal["auto", "pycolmap", "opencv"] = "auto"  # auto: pycolmap where there is one
     max_error: float = 8.0        # of an inlier of RANSAC, and of the refinement at most
     min_error: float = 1.0        # an inlier of the refinement may always be this far off
-    hypothesis_pairs: int = 384   # RANSAC draws from and scores the most confident pairs only
+    hypothesis_pairs: int = 384   # RANSAC draws from and scores the most confident pairs only,
     enough_inliers: int = 24      # and from all pairs where that gave fewer inliers than this
     confidence: float = 0.9999
     min_trials: int = 50
@@ -82,9 +85,8 @@ def solve(correspondences: Correspondences, camera: Camera,
     found = _observed(correspondences, camera, choose_solver(options.solver))
     if isinstance(found, Refusal):
         return found
-    seen, usable = found
-    start = _hypothesis(seen, correspondences.points2D[usable],
-                        correspondences.confidences[usable], camera,
+    seen, normalized, usable = found
+    start = _hypothesis(normalized, seen.points.T, correspondences.confidences[usable], camera,
                         choose_solver(options.solver), options)
     if start is None:
         return Refusal("solve", f"no pose within {options.max_error:g} px of {MINIMUM} of the "
@@ -99,53 +101,51 @@ def solve_from(start: Rigid, correspondences: Correspondences, camera: Camera,
     found = _observed(correspondences, camera, choose_solver(options.solver))
     if isinstance(found, Refusal):
         return found
-    return _settled(start, *found, correspondences, camera, options)
+    seen, _, usable = found
+    return _settled(start, seen, usable, correspondences, camera, options)
+
+
+def _settled(start: Rigid, seen: Observed, usable: Indices, correspondences: Correspondences,
+             camera: Camera, options: SolveOptions) -> Solution | Refusal:
+    """The refined pose, its inliers among all pairs, and how well they determine it. Chance is
+    judged by the first look: the second finds agreement because it looks for it."""
+    errors, others = (options.max_error, options.min_error), correspondences.others
+    first = approach(start, seen, *errors, ROUGH)
+    points, fit = seen.points, None
+    if first is not None:
+        if others is not None:
+            points = look_again(first, seen, others[usable], *errors)
+        fit = refine(first.map_from_camera, seen.with_points(points), *errors)
+    if first is None or fit is None:
+        return Refusal("solve", f"the {len(usable)} correspondences do not determine a pose: "
+                                "too few agree, or they lie on one line")
+    chance = log_false_alarms(first.sight, seen, first.inliers, (camera.width, camera.height))
+    inliers, points3D = np.zeros(len(correspondences), bool), correspondences.points3D
+    inliers[usable] = fit.inliers
+    if others is not None:
+        points3D = points3D.copy()
+        points3D[usable] = points.T
+    return Solution(fit.map_from_camera, calibrated(fit, options.calibration), inliers, points3D,
+                    fit.residual, camera, choose_solver(options.solver), chance)
 
 
 def _observed(correspondences: Correspondences, camera: Camera, solver: Solver
-              ) -> tuple[Observed, npt.NDArray[np.intp]] | Refusal:
-    """What was seen by the usable pairs, and which these are."""
+              ) -> tuple[Observed, Array, Indices] | Refusal:
+    """What was seen by the usable pairs, normalized [U x 2], and which these are [U]."""
     count = len(correspondences)
     if count < MINIMUM:
         return Refusal("solve", f"{count} correspondences: at least {MINIMUM} are needed")
     normalized, scale = undistort_with_scale(correspondences.points2D, camera,
                                              use_pycolmap=solver == "pycolmap")
-    usable = np.flatnonzero(np.isfinite(normalized).all(1) & np.isfinite(scale).all((1, 2))
-                            & np.isfinite(correspondences.points3D).all(1))
+    points = np.ascontiguousarray(correspondences.points3D.T)
+    with np.errstate(invalid="ignore"):
+        planes = planes_of(normalized, scale)
+        usable = np.flatnonzero(np.isfinite(planes.sum((0, 1)) + points.sum(0)))
     if len(usable) < MINIMUM:
         return Refusal("solve", f"{len(usable)} of {count} correspondences are finite: "
                                 f"at least {MINIMUM} are needed")
-    return Observed(normalized[usable], scale[usable], correspondences.points3D[usable],
-                    correspondences.keypoints[usable]), usable
-
-
-def _settled(start: Rigid, seen: Observed, usable: npt.NDArray[np.intp],
-             correspondences: Correspondences, camera: Camera, options: SolveOptions
-             ) -> Solution | Refusal:
-    """The refined pose, its inliers among all pairs, and how well they determine it."""
-    fit = refine(start, seen, options.max_error, options.min_error)
-    if fit is None:
-        return Refusal("solve", f"the {len(usable)} correspondences do not determine a pose: "
-                                "too few agree, or they lie on one line")
-    return _solution(fit, seen, usable, correspondences, camera, options)
-
-
-def _solution(fit: Fit, seen: Observed, usable: npt.NDArray[np.intp],
-              correspondences: Correspondences, camera: Camera, options: SolveOptions
-              ) -> Solution:
-    """After a second look. Chance is judged by the first look alone: the second finds agreement
-    because it looks for it."""
-    chance = log_false_alarms(fit.map_from_camera, seen, fit.inliers,
-                              (camera.width, camera.height))
-    points3D = correspondences.points3D
-    if correspondences.others is not None:
-        points3D = points3D.copy()
-        fit, points3D[usable] = look_again(fit, seen, correspondences.others[usable],
-                                           options.max_error, options.min_error)
-    inliers = np.zeros(len(correspondences), bool)
-    inliers[usable] = fit.inliers
-    return Solution(fit.map_from_camera, calibrated(fit, options.calibration), inliers, points3D,
-                    fit.residual, camera, choose_solver(options.solver), chance)
+    seen = Observed(planes, points, correspondences.keypoints)
+    return seen.some(usable), normalized[usable], usable
 
 
 def choose_solver(wanted: Literal["auto", "pycolmap", "opencv"]) -> Solver:
@@ -165,26 +165,30 @@ def calibrated(fit: Fit, calibration: Calibration) -> Array:
     return np.asarray(calibration.factor * (1 + shared) * fit.covariance, np.float64)
 
 
-def _hypothesis(seen: Observed, points2D: Array, confidences: npt.NDArray[np.float32],
+def _hypothesis(normalized: Array, points3D: Array, confidences: npt.NDArray[np.float32],
                 camera: Camera, solver: Solver, options: SolveOptions) -> Rigid | None:
-    """RANSAC on the most confident pairs; on all of them where those do not agree."""
-    best = np.argsort(-confidences, kind="stable")[:options.hypothesis_pairs]
-    found = _ransac(seen, points2D, best, camera, solver, options)
-    if len(best) < len(points2D) and (found is None or found[1] < options.enough_inliers):
-        found = _ransac(seen, points2D, np.arange(len(points2D)), camera, solver, options)
+    """RANSAC on the most confident pairs; on more of them where those do not agree."""
+    fx, fy, _, _ = cameras.pinhole_params(camera)
+    # Undistorted once, not for every hypothesis: so any camera model will do.
+    points2D = normalized * [fx, fy]
+    pinhole = replace(camera, model="PINHOLE", params=(fx, fy, 0.0, 0.0))
+    ransac = _ransac_by_pycolmap if solver == "pycolmap" else _ransac_by_opencv
+    order, most = np.argsort(-confidences, kind="stable"), options.max_trials
+    found = None
+    for pairs, enough, trials in (
+            (QUICK_PAIRS, QUICK_INLIERS, min(QUICK_TRIALS, most)),
+            (options.hypothesis_pairs, options.enough_inliers, most), (len(order), 0, most)):
+        some, last = order[:pairs], pairs >= len(order)
+        found = ransac(points2D[some], points3D[some], pinhole,
+                       replace(options, max_trials=most if last else trials))
+        if last or (found is not None and found[1] >= enough):
+            break
     return None if found is None else found[0]
 
 
-def _ransac(seen: Observed, points2D: Array, rows: npt.NDArray[np.intp], camera: Camera,
-            solver: Solver, options: SolveOptions) -> tuple[Rigid, int] | None:
-    """map_from_camera and the number of inliers among these rows."""
-    if solver == "pycolmap":
-        return _ransac_by_pycolmap(points2D[rows], seen.points3D[rows], camera, options)
-    return _ransac_by_opencv(seen.normalized[rows], seen.points3D[rows], camera, options)
-
-
-def _ransac_by_pycolmap(points2D: Array, points3D: Array, camera: Camera, options: SolveOptions
+def _ransac_by_pycolmap(points2D: Array, points3D: Array, pinhole: Camera, options: SolveOptions
                         ) -> tuple[Rigid, int] | None:
+    """map_from_camera and the number of inliers."""
     import pycolmap
 
     settings = pycolmap.AbsolutePoseEstimationOptions()
@@ -198,19 +202,18 @@ def _ransac_by_pycolmap(points2D: Array, points3D: Array, camera: Camera, option
     # The centre of the points is taken away: maps may be far from their origin.
     centre = points3D.mean(axis=0)
     found = pycolmap.estimate_absolute_pose(points2D, points3D - centre,
-                                            cameras.to_pycolmap(camera), settings)
+                                            cameras.to_pycolmap(pinhole), settings)
     if found is None:
         return None
     pose = np.asarray(found["cam_from_world"].matrix())
     return _from_centre(pose[:, :3], pose[:, 3], centre), int(found["num_inliers"])
 
 
-def _ransac_by_opencv(normalized: Array, points3D: Array, camera: Camera, options: SolveOptions
+def _ransac_by_opencv(points2D: Array, points3D: Array, pinhole: Camera, options: SolveOptions
                       ) -> tuple[Rigid, int] | None:
-    """LO-RANSAC of OpenCV's USAC, on undistorted points: so any camera model will do."""
+    """LO-RANSAC of OpenCV's USAC."""
     import cv2
 
-    fx, fy, _, _ = cameras.pinhole_params(camera)
     settings = cv2.UsacParams()
     settings.threshold = options.max_error
     settings.confidence = options.confidence
@@ -223,7 +226,7 @@ def _ransac_by_opencv(normalized: Array, points3D: Array, camera: Camera, option
     centre = points3D.mean(axis=0)
     try:
         found, _, rotation, translation, inliers = cv2.solvePnPRansac(
-            points3D - centre, normalized * [fx, fy], np.diag([fx, fy, 1.0]), np.zeros(4),
+            points3D - centre, points2D, np.diag([*pinhole.params[:2], 1.0]), np.zeros(4),
             params=settings)
     except cv2.error:  # it throws where the points are degenerate
         return None

@@ -7,35 +7,46 @@ where shift = R^T dC and turn = R^T theta: so only R stands between the fit and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from nmap_reloc.geometry import Rigid, covariance_seen_from, rotation_from_vector
-from nmap_reloc.reprojection import (
-    Array,
-    Mask,
-    Observed,
-    distances,
-    jacobian,
-    lengths,
-    residuals,
-    squares,
-)
+from nmap_reloc.reprojection import Array, Indices, Mask, Observed, Sight, jacobian, look
 
 FREEDOM = 4.0         # degrees of freedom of the Student t that residuals are taken to follow
 SCALE_MULTIPLE = 3.5  # pairs farther than this many standard deviations do not take part
-MEDIAN_OF_NORM = 1.1774  # median length of a 2D normal vector of unit standard deviation
-ROUNDS = 8            # re-selections of the pairs that take part
-STEPS = 2             # Gauss-Newton steps in each
+MEDIAN_OF_SQUARE = 1.3863  # median squared length of a 2D normal vector of unit deviation
+ROUNDS = 16           # Gauss-Newton steps, each with the pairs that take part selected anew
 MINIMUM = 4           # pairs that fix a pose and leave a residual to judge it by
-# of the cost: what a step must gain to be followed by another. 1e-5 is a thirtieth of a standard
-# deviation of the pose.
-CONVERGED = 1e-5
-SAME = 0.01           # share of the pairs that may differ between two rounds that agree
+FAR = 3               # pairs so many times the largest error off are not worth following
 FINEST = 1e-3         # pixels: no noise is taken to be smaller
 WORST_CONDITION = 1e12
+
+
+@dataclass(frozen=True)
+class Close:
+    """When a pose is close enough to what it converges to. gain: share of the cost that a step
+    must gain to be followed by another; same: share of the pairs that may differ between two
+    rounds that agree."""
+
+    gain: float
+    same: float
+
+
+ROUGH = Close(1e-3, 0.05)  # a third of a standard deviation: enough to look around from
+FINE = Close(1e-8, 0.01)   # a thousandth: whatever it started from
+
+
+class Agreed(NamedTuple):
+    """map_from_camera, how it sees all pairs, which of them agree with it [M], and the noise that
+    they show, see noise."""
+
+    map_from_camera: Rigid
+    sight: Sight
+    inliers: Mask
+    sigma: float
 
 
 @dataclass(frozen=True)
@@ -52,49 +63,116 @@ class Fit:
 
 
 def refine(start: Rigid, seen: Observed, max_error: float, min_error: float) -> Fit | None:
+    """The pose that pairs agree on at last, from one that is nearly right. Arguments, None: see
+    approach; or they agree but do not determine a pose."""
+    near = np.flatnonzero(look(start, seen).squared < (FAR * max_error) ** 2)
+    some = seen.some(near)
+    agreed = approach(start, some, max_error, min_error, FINE)
+    fit = None if agreed is None else _result(agreed, some)
+    if fit is None:
+        return None
+    inliers = np.zeros(len(seen), bool)
+    inliers[near] = fit.inliers
+    return replace(fit, inliers=inliers)
+
+
+def approach(start: Rigid, seen: Observed, max_error: float, min_error: float, close: Close
+             ) -> Agreed | None:
     """Re-selects pairs by the residual scale that they show and re-fits until neither changes.
 
-    max_error, min_error: bounds in pixels on the distance at which a pair takes part.
-    None where the pairs do not determine a pose.
+    max_error, min_error: bounds in pixels on the distance at which a pair takes part: the first
+    holds to begin with, so that pairs which a bad start keeps away get in.
+    None where too few pairs do.
     """
-    pose, sigma = start, max_error
-    inliers: Mask = np.zeros(len(seen.points3D), bool)
-    settled = False
+    pose, sight = start, look(start, seen)
+    inliers: Mask = np.zeros(len(seen), bool)
+    sigma, settled = max_error, False
     for _ in range(ROUNDS):
-        distance = distances(pose, seen)
-        threshold = float(np.clip(SCALE_MULTIPLE * sigma, min_error, max_error))
-        chosen = best_of_each_keypoint(distance, distance < threshold, seen.keypoints)
-        if chosen.sum() < MINIMUM:
+        radius = reach(sigma, max_error, min_error)
+        chosen = best_of_each_keypoint(sight.squared, radius, seen)
+        count = np.count_nonzero(chosen)
+        if count < MINIMUM:
             return None
-        same = settled and np.sum(chosen != inliers) <= SAME * chosen.sum()
+        same = settled and np.count_nonzero(chosen != inliers) <= close.same * count
         inliers = chosen
         if same:
             break
-        sigma = noise(distance[inliers])
-        fitted = _fit(pose, seen.some(inliers), sigma)
-        if fitted is None:
+        stepped = _step(pose, sight, seen, np.flatnonzero(inliers), close)
+        if stepped is None:
             return None
-        pose, settled = fitted
-    return _result(pose, seen, inliers)
+        pose, sight, sigma, settled = stepped
+    return Agreed(pose, sight, inliers, sigma)
 
 
-def best_of_each_keypoint(distance: Array, among: Mask, keypoints: npt.NDArray[np.int32]) -> Mask:
-    """A keypoint sees one point: of several pairs with it, only the nearest can be right."""
-    chosen = np.flatnonzero(among)
-    order = chosen[np.argsort(distance[chosen], kind="stable")]
-    _, first = np.unique(keypoints[order], return_index=True)
-    mask = np.zeros_like(among)
-    mask[order[first]] = True
+def reach(sigma: float, max_error: float, min_error: float) -> float:
+    """The distance in pixels at which a pair takes part still."""
+    return min(max(SCALE_MULTIPLE * sigma, min_error), max_error)
+
+
+def best_of_each_keypoint(squared: Array, radius: float, seen: Observed) -> Mask:
+    """[M]: the pairs within the radius. A keypoint sees one point: of several pairs with it, only
+    the nearest can be right."""
+    near: Mask = squared < radius**2
+    if seen.rivals is None:
+        return near
+    order, starts, counts = seen.rivals
+    among = np.where(near, squared, np.inf)[order]
+    least = np.minimum.reduceat(among, starts)
+    best = np.flatnonzero((among == np.repeat(least, counts)) & near[order])
+    owner = seen.keypoints[order[best]]
+    first = np.ones(len(best), bool)  # of several as near, one
+    np.not_equal(owner[1:], owner[:-1], out=first[1:])
+    mask = np.zeros_like(near)
+    mask[order[best[first]]] = True
     return mask
 
 
-def noise(distance: Array) -> float:
-    """Robust standard deviation of one pixel coordinate, from the lengths of 2D residuals.
+def noise(squared: Array) -> float:
+    """Robust standard deviation of one pixel coordinate, from squared lengths of 2D residuals.
 
     The factor counts the six fitted parameters: residuals are smaller than the errors.
     """
-    spent = np.sqrt(len(distance) / max(len(distance) - 3, 1))
-    return max(float(np.median(distance) / MEDIAN_OF_NORM * spent), FINEST)
+    count = len(squared)
+    middle = np.partition(squared, (count // 2, (count - 1) // 2))
+    median = (middle[count // 2] + middle[(count - 1) // 2]) / 2
+    spent = count / max(count - 3, 1)
+    return max(float(np.sqrt(median / MEDIAN_OF_SQUARE * spent)), FINEST)
+
+
+def _step(pose: Rigid, sight: Sight, seen: Observed, rows: Indices, close: Close
+          ) -> tuple[Rigid, Sight, float, bool] | None:
+    """One step of Gauss-Newton, re-weighted, by these pairs; shortened where it makes things
+    worse. The pose and how it sees all pairs, the noise before it, and whether another would
+    change nothing. None: degenerate.
+    """
+    squared = sight.squared.take(rows)
+    sigma = noise(squared)
+    squared /= sigma**2
+    cost = _cost(squared)
+    step, longer = _newton(seen, sight, rows, squared)
+    if step is None:
+        return None
+    for fraction in (longer, 1.0, 0.5, 0.1):
+        moved = _moved(pose, fraction * step)
+        seen_there = look(moved, seen)
+        gained = cost - _cost(seen_there.squared.take(rows) / sigma**2)
+        if gained >= 0:
+            return moved, seen_there, sigma, gained < close.gain * max(cost, 1.0)
+    return pose, sight, sigma, True
+
+
+def _newton(seen: Observed, sight: Sight, rows: Indices, squared: Array
+            ) -> tuple[Array | None, float]:
+    """The re-weighted step [6], and how much longer Newton's own would be: weights fall as
+    residuals grow, so that the cost bends less than the weighted squares do (for pixels whose
+    noise is the same in all directions: mean weight / mean slope, see _variance)."""
+    error = sight.error.take(rows, axis=1)
+    J = jacobian(seen.planes.take(rows, axis=2), error, sight.in_camera.take(rows, axis=1))
+    weights = _weights(squared)
+    weighted = (J * weights).reshape(6, -1)
+    step = _solve(weighted @ J.reshape(6, -1).T, -(weighted @ error.ravel()))
+    longer = weights.sum() / (weights @ weights) * (FREEDOM + 2) / FREEDOM
+    return step, float(longer)
 
 
 def _weights(squared: Array) -> Array:
@@ -106,39 +184,10 @@ def _cost(squared: Array) -> float:
     return float(np.log1p(squared / FREEDOM).sum())
 
 
-def _fit(pose: Rigid, seen: Observed, sigma: float) -> tuple[Rigid, bool] | None:
-    """Gauss-Newton, re-weighted; a step that makes things worse is shortened.
-
-    The pose, and whether another step would change it. None: degenerate.
-    """
-    error, in_camera = residuals(pose, seen)
-    squared = squares(error) / sigma**2
-    cost = _cost(squared)
-    for _ in range(STEPS):
-        J = jacobian(seen, in_camera)
-        weighted = J * np.tile(_weights(squared), 2)
-        step = _solve(weighted @ J.T, -weighted @ error.ravel())
-        if step is None:
-            return None
-        for fraction in (1.0, 0.5, 0.1):
-            moved = _moved(pose, fraction * step)
-            new_error, new_in_camera = residuals(moved, seen)
-            new_squared = squares(new_error) / sigma**2
-            new_cost = _cost(new_squared)
-            if new_cost <= cost:
-                break
-        else:
-            return pose, True
-        gained, pose, error, in_camera, squared, cost = (
-            cost - new_cost, moved, new_error, new_in_camera, new_squared, new_cost)
-        if gained < CONVERGED * max(cost, 1.0):
-            return pose, True
-    return pose, False
-
-
 def _moved(pose: Rigid, step: Array) -> Rigid:
-    shift, turn = pose.rotation @ step[:3], pose.rotation @ step[3:]
-    return Rigid(rotation_from_vector(turn) @ pose.rotation, pose.translation + shift)
+    """exp(R turn) R = R exp(turn)."""
+    return Rigid(pose.rotation @ rotation_from_vector(step[3:]),
+                 pose.translation + pose.rotation @ step[:3])
 
 
 def _solve(information: Array, right: Array) -> Array | None:
@@ -163,30 +212,30 @@ def invert(information: Array) -> Array | None:
     return np.asarray((vectors / values) @ vectors.T * np.outer(unit, unit), np.float64)
 
 
-def _result(pose: Rigid, seen: Observed, inliers: Mask) -> Fit | None:
-    used = seen.some(inliers)
-    error, in_camera = residuals(pose, used)
-    if not np.isfinite(error).all():
-        return None
-    distance = lengths(error)
-    sigma = noise(distance)
-    J = jacobian(used, in_camera)
+def _result(agreed: Agreed, seen: Observed) -> Fit | None:
+    pose, sight, inliers, _ = agreed
+    rows = np.flatnonzero(inliers)
+    squared = sight.squared.take(rows)
+    sigma = noise(squared)
+    J = jacobian(seen.planes.take(rows, axis=2), sight.error.take(rows, axis=1),
+                 sight.in_camera.take(rows, axis=1)).reshape(6, -1)
     inverse = invert(J @ J.T)
     if inverse is None:
         return None
-    variance = _variance(distance, sigma)
+    variance = _variance(squared, sigma)
     return Fit(pose, covariance_seen_from(variance * inverse, pose), inliers, variance,
-               float(np.sqrt(np.mean(distance**2))))
+               float(np.sqrt(squared.mean())))
 
 
-def _variance(distance: Array, sigma: float) -> float:
+def _variance(distances: Array, sigma: float) -> float:
     """Variance of one pixel coordinate as the weighted fit feels it (Huber's formula for
-    M-estimators, isotropic in two dimensions), corrected for the six fitted parameters."""
-    squared = distance**2 / sigma**2
+    M-estimators, isotropic in two dimensions), corrected for the six fitted parameters.
+    distances [M] squared, pixels."""
+    squared = distances / sigma**2
     w = _weights(squared)
     # psi = w e; E[psi psi^T] = a I, E[d psi / d e] = b I, with dw/d(squared) = -w / (nu + squared)
-    a = np.mean(w**2 * distance**2) / 2
+    a = np.mean(w**2 * distances) / 2
     slope = w * (1 - squared / (FREEDOM + squared))
-    b, count = np.mean(slope), len(distance)
+    b, count = np.mean(slope), len(distances)
     small_sample = 1 + 3 / count * np.var(slope) / b**2  # Huber, Robust Statistics, section 7.6
     return max(float(a / b**2 * small_sample**2 * count / max(count - 3, 1)), FINEST**2)

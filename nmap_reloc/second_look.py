@@ -7,31 +7,25 @@ keypoints that do not agree already.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
-from nmap_reloc.refine import SCALE_MULTIPLE, Fit, noise, refine
-from nmap_reloc.reprojection import Array, Observed, distances
+from nmap_reloc.refine import Agreed, reach
+from nmap_reloc.reprojection import Array, Observed, look_at
 
 
-def look_again(fit: Fit, seen: Observed, others: Array, max_error: float, min_error: float
-               ) -> tuple[Fit, Array]:
-    """others [M x K x 3]: further places of each pair's keypoint, likeliest first -> the fit with
-    them and the points [M x 3] that it is on; the same fit where they do not help.
+def look_again(first: Agreed, seen: Observed, others: Array, max_error: float, min_error: float
+               ) -> Array:
+    """others [M x K x 3]: further places of each pair's keypoint, likeliest first -> the points
+    [3 x M] with those that fit.
 
     max_error, min_error: see refine.
     """
-    distance = distances(fit.map_from_camera, seen)[fit.inliers]
-    reach = float(np.clip(SCALE_MULTIPLE * noise(distance), min_error, max_error))
-    rows = np.flatnonzero(~fit.inliers)
-    every = np.repeat(rows, others.shape[1])
-    away = distances(fit.map_from_camera, Observed(
-        seen.normalized[every], seen.scale[every], others[rows].reshape(-1, 3),
-        seen.keypoints[every]))
-    near = away.reshape(len(rows), others.shape[1]) < reach
-    found = near.any(1)
-    points = seen.points3D.copy()
-    points[rows[found]] = others[rows[found], near[found].argmax(1)]
-    again = refine(fit.map_from_camera, replace(seen, points3D=points), max_error, min_error)
-    return (fit, seen.points3D) if again is None else (again, points)
+    radius = reach(first.sigma, max_error, min_error)
+    rows = np.flatnonzero(~first.inliers)
+    planes, points = seen.planes.take(rows, axis=2), seen.points.copy()
+    for place in reversed(range(others.shape[1])):  # so that the likeliest writes last
+        there = others[rows, place].T
+        near = np.flatnonzero(
+            look_at(first.map_from_camera, planes, there).squared < radius**2)
+        points[:, rows[near]] = there[:, near]
+    return points

@@ -14,7 +14,7 @@ from nmap_reloc.types import Camera
 Array = npt.NDArray[np.float64]
 
 HAS_PYCOLMAP = importlib.util.find_spec("pycolmap") is not None
-STEP = 0.5  # pixels, of the differences that give the local scale
+STEP = 1e-6  # of the plane, of the differences that give the local scale
 
 # COLMAP's distortion parameters -> OpenCV's, for the models that both know.
 OPENCV_DISTORTION = {"SIMPLE_PINHOLE": 0, "PINHOLE": 0, "SIMPLE_RADIAL": 1, "RADIAL": 2,
@@ -38,38 +38,55 @@ def undistort(points2D: Array, camera: Camera, use_pycolmap: bool = HAS_PYCOLMAP
 def undistort_with_scale(points2D: Array, camera: Camera, use_pycolmap: bool = HAS_PYCOLMAP
                          ) -> tuple[Array, Array]:
     """pixels [M x 2] -> normalized coordinates [M x 2], d pixels / d normalized [M x 2 x 2]."""
-    count = len(points2D)
+    fx, fy, _, _ = cameras.pinhole_params(camera)
+    normalized = undistort(points2D, camera, use_pycolmap)
     if camera.model in ("PINHOLE", "SIMPLE_PINHOLE"):
-        fx, fy, _, _ = cameras.pinhole_params(camera)
-        return (undistort(points2D, camera),
-                np.broadcast_to(np.diag([fx, fy]), (count, 2, 2)))
-    shifts = np.array([[0, 0], [STEP, 0], [0, STEP]])
-    moved = undistort((shifts[:, None] + points2D).reshape(-1, 2), camera, use_pycolmap)
-    centre, right, below = moved.reshape(3, count, 2)
-    inverse = np.stack([right - centre, below - centre], axis=-1) / STEP  # [M x 2 x 2]
-    determinant = (inverse[:, 0, 0] * inverse[:, 1, 1] - inverse[:, 0, 1] * inverse[:, 1, 0])
-    adjugate = np.array([[1, -1], [-1, 1]]) * inverse[:, ::-1, ::-1].transpose(0, 2, 1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return centre, adjugate / determinant[:, None, None]
+        return normalized, np.broadcast_to(np.diag([fx, fy]), (len(points2D), 2, 2))
+    rays = np.ones((3, len(points2D), 3))  # right of, below and at the point
+    rays[:, :, :2] = normalized
+    rays[0, :, 0] += STEP
+    rays[1, :, 1] += STEP
+    seen = _distort(rays.reshape(-1, 3), camera, use_pycolmap).reshape(3, -1, 2)
+    return normalized, np.asarray((seen[:2] - seen[2]).transpose(1, 2, 0) / STEP)
+
+
+def _distort(rays: Array, camera: Camera, use_pycolmap: bool) -> Array:
+    """rays [M x 3] in the camera's frame -> pixels [M x 2], finite where a ray is."""
+    if use_pycolmap:
+        return np.asarray(cameras.to_pycolmap(camera).img_from_cam(rays), np.float64)
+    import cv2
+
+    K, distortion = _as_opencv(camera)
+    if not len(rays):
+        return np.empty((0, 2))
+    project = cv2.fisheye.projectPoints if camera.model == "OPENCV_FISHEYE" else cv2.projectPoints
+    return np.asarray(project(rays[:, None], np.zeros(3), np.zeros(3), K, distortion)[0],
+                      np.float64).reshape(-1, 2)
 
 
 def _undistort_by_opencv(points2D: Array, camera: Camera) -> Array:
     import cv2
 
+    K, distortion = _as_opencv(camera)
+    if not len(points2D):
+        return np.empty((0, 2))
+    until = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-10)
+    if camera.model == "OPENCV_FISHEYE":
+        found = cv2.fisheye.undistortPoints(points2D[:, None], K, distortion, criteria=until)
+    else:
+        found = cv2.undistortPoints(points2D[:, None], K, distortion, criteria=until)
+    return np.asarray(found, np.float64).reshape(-1, 2)
+
+
+def _as_opencv(camera: Camera) -> tuple[Array, Array]:
+    """OpenCV's camera matrix and distortion coefficients. NmapError: it has no such model."""
     fx, fy, cx, cy = cameras.pinhole_params(camera)
     K = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
     focals, _ = cameras.LAYOUT[camera.model]
     distortion = np.array(camera.params[focals + 2:])
-    until = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-10)
-    if len(points2D) == 0:
-        return np.empty((0, 2))
     if camera.model == "OPENCV_FISHEYE":
-        found = cv2.fisheye.undistortPoints(points2D[:, None], K, distortion, criteria=until)
-    elif camera.model in OPENCV_DISTORTION:
-        padded = np.zeros(max(4, len(distortion)))
-        padded[:len(distortion)] = distortion
-        found = cv2.undistortPoints(points2D[:, None], K, padded, criteria=until)
-    else:
+        return K, distortion
+    if camera.model not in OPENCV_DISTORTION:
         raise NmapError(f"camera model {camera.model}: OpenCV does not know it; install pycolmap "
                         f"or calibrate with OPENCV_FISHEYE or {', '.join(OPENCV_DISTORTION)}")
-    return np.asarray(found, np.float64).reshape(-1, 2)
+    return K, np.pad(distortion, (0, max(0, 4 - len(distortion))))

@@ -66,3 +66,8 @@ def test_transports_undo_each_other() -> None:
     there = g.covariance_seen_from(covariance, CAMERA)
     np.testing.assert_allclose(g.covariance_seen_from(there, CAMERA.inverse()), covariance,
                                atol=1e-12)
+
+
+def test_a_turn_without_bound_is_no_rotation() -> None:
+    for vector in ([np.inf, 0, 0], [0, np.nan, 0], [0, 0, 1e200]):
+        assert np.isnan(g.rotation_from_vector(vector)).all()

@@ -56,6 +56,13 @@ def test_the_same_pairs_as_by_looking_at_all(seed: int, radius: float) -> None:
     assert len(pairs) > 3 and (found.distance <= radius).all() and (found.similarity >= 0.3).all()
 
 
+def test_a_radius_finer_than_the_grid() -> None:
+    seen, positions, descriptors = scene(5, 400, 2000)
+    found = match_near(seen, AT_ORIGIN, positions, descriptors, 0.5, -1.0)
+    pairs = set(zip(found.keypoints.tolist(), found.landmarks.tolist(), strict=True))
+    assert pairs == slowly(seen, positions, descriptors, 0.5, -1.0) and len(pairs) > 3
+
+
 def test_nothing_to_find() -> None:
     seen, positions, descriptors = scene(0, 50, 20)
     lost = Seen(seen.descriptors, np.full_like(seen.normalized, np.nan), seen.scale)

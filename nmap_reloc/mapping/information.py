@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from nmap_reloc.camera import pinhole_params
 from nmap_reloc.mapping.landmarks import Landmarks, View
-from nmap_reloc.reprojection import Observed, jacobian
+from nmap_reloc.reprojection import jacobian, planes_of
 from nmap_reloc.types import Doubles
 
 NOISE = 1.5  # pixels: of a keypoint, one coordinate
@@ -58,7 +58,6 @@ def _jacobian(view: View, positions: Doubles) -> tuple[Doubles, Doubles]:
     local[:, 2] = np.maximum(local[:, 2], NEAREST)
     fx, fy, _, _ = pinhole_params(view.camera)
     scale = np.tile(np.diag([fx, fy]), (len(local), 1, 1))
-    seen = Observed(local[:, :2] / local[:, 2:], scale, positions,
-                    np.arange(len(local), dtype=np.int32))
-    both = jacobian(seen, local.T).reshape(6, 2, -1)
+    planes = planes_of(local[:, :2] / local[:, 2:], scale)
+    both = jacobian(planes, np.zeros((2, len(local))), local.T)
     return np.asarray(both.transpose(2, 1, 0)), local[:, 2]

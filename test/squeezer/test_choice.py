@@ -17,7 +17,7 @@ from nmap_reloc.representations.squeezer.encode import Judged, judge
 from nmap_reloc.representations.squeezer.network import SqueezerNetwork
 from nmap_reloc.representations.squeezer.observations import in_frame, regions_of
 from nmap_reloc.representations.squeezer.programme import Points
-from nmap_reloc.reprojection import Observed
+from nmap_reloc.reprojection import Observed, planes_of
 from nmap_reloc.undistort import undistort_with_scale
 
 
@@ -56,9 +56,10 @@ def test_information_is_what_refinement_finds() -> None:
     covariance = np.linalg.inv(np.einsum("eka,ekb->ab", rows, rows))
     covariance = covariance * np.outer(*[np.r_[[depth] * 3, 1, 1, 1]] * 2)
     which = np.flatnonzero(view.landmarks >= 0)
+    planes = planes_of(*undistort_with_scale(
+        features_of(view).keypoints[which].astype(float), view.camera))
     fit = refine(view.map_from_camera, Observed(
-        *undistort_with_scale(features_of(view).keypoints[which].astype(float), view.camera),
-        scene.positions[view.landmarks[which]], which.astype(np.int32)), 8.0, 1.0)
+        planes, scene.positions[view.landmarks[which]].T, which.astype(np.int32)), 8.0, 1.0)
     assert fit is not None
     R = np.kron(np.eye(2), view.map_from_camera.rotation)
     theirs = np.diag(R.T @ fit.covariance @ R) / fit.variance
