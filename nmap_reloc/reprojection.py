@@ -98,6 +98,11 @@ def look_at(pose: Rigid, planes: Array, points: Array) -> Sight:
     return Sight(error, x * x + y * y, in_camera)
 
 
+def distances(pose: Rigid, seen: Observed) -> Array:
+    """Lengths of the reprojection errors [M] in pixels."""
+    return np.asarray(np.sqrt(look(pose, seen).squared), np.float64)
+
+
 def jacobian(planes: Array, error: Array, in_camera: Array) -> Array:
     """d pixels / d (position, left rotation vector), both turned into the camera's frame.
 

@@ -86,9 +86,8 @@ class Guide:
         self._given = given = assignment.some(finite[assignment.keypoints])
         self._landmarks, self._of = np.unique(given.landmarks, return_inverse=True)
         self._positions = positions[self._landmarks]
-        self._observed = Observed(
-            self._seen.normalized[given.keypoints], self._seen.scale[given.keypoints],
-            positions[given.landmarks], given.keypoints)
+        self._observed = Observed(self._seen.planes.take(given.keypoints, axis=2),
+                                  positions[given.landmarks].T.copy(), given.keypoints)
 
     def evidence(self, pose: Rigid, sigma: float = FINAL) -> float:
         """ln of how many times as probable the assignment is at this pose (map_from_camera), give
@@ -141,7 +140,7 @@ class Guide:
         keypoints = given.keypoints[close]
         return Correspondences(
             self._features.keypoints[keypoints].astype(np.float64),
-            self._observed.points3D[close], given.probable[close],
+            self._observed.points.T[close], given.probable[close],
             keypoints.astype(np.int32), given.views[close].astype(np.int32))
 
 
