@@ -35,7 +35,7 @@ class Close:
     same: float
 
 
-ROUGH = Close(1e-3, 0.05)  # a third of a standard deviation: enough to look around from
+ROUGH = Close(1e-4, 0.02)  # a tenth of a standard deviation: enough to look around from
 FINE = Close(1e-8, 0.01)   # a thousandth: whatever it started from
 
 
