@@ -113,7 +113,8 @@ class Localizer:
         with watch("decode"):
             correspondences = self.decoder.decode(features, active.loaded, voxels)
         with watch("solve"):
-            solution = self._solve(correspondences, camera, options.solve)
+            solution = self._solve(correspondences, camera, options.solve,
+                                   None if prior is None else prior.map_from_camera)
         if self._confirm is not None:
             with watch("confirm"):
                 solution, correspondences = self._confirm(

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from nmap_reloc import camera as cameras
 from nmap_reloc.chance import log_false_alarms
 from nmap_reloc.errors import NmapError
 from nmap_reloc.geometry import Rigid
+from nmap_reloc.hypothesis import Solver, hypothesis
 from nmap_reloc.refine import MINIMUM, ROUGH, Fit, approach, refine
 from nmap_reloc.reprojection import Indices, Observed, planes_of
 from nmap_reloc.second_look import look_again
@@ -20,10 +20,6 @@ from nmap_reloc.types import Camera, Correspondences, Refusal
 from nmap_reloc.undistort import HAS_PYCOLMAP, undistort_with_scale
 
 Array = npt.NDArray[np.float64]
-Solver = Literal["pycolmap", "opencv"]
-
-# RANSAC first tries so few pairs, for as long as it takes to find what half of them agree on.
-QUICK_PAIRS, QUICK_INLIERS, QUICK_TRIALS = 192, 96, 100
 
 
 @dataclass(frozen=True)
@@ -78,16 +74,20 @@ class Solution:
     log_false_alarms: float
 
 
-def solve(correspondences: Correspondences, camera: Camera,
-          options: SolveOptions | None = None) -> Solution | Refusal:
-    """The pose that most correspondences agree on; deterministic. NmapError: no such solver."""
+def solve(correspondences: Correspondences, camera: Camera, options: SolveOptions | None = None,
+          guess: Rigid | None = None) -> Solution | Refusal:
+    """The pose that most correspondences agree on; deterministic. NmapError: no such solver.
+
+    guess: map_from_camera, which spares RANSAC where most of the best pairs agree on a pose near
+    it; a wrong one changes nothing.
+    """
     options = options or SolveOptions()
     found = _observed(correspondences, camera, choose_solver(options.solver))
     if isinstance(found, Refusal):
         return found
     seen, normalized, usable = found
-    start = _hypothesis(normalized, seen.points.T, correspondences.confidences[usable], camera,
-                        choose_solver(options.solver), options)
+    start = hypothesis(seen, normalized, correspondences.confidences[usable], camera,
+                       choose_solver(options.solver), options, guess)
     if start is None:
         return Refusal("solve", f"no pose within {options.max_error:g} px of {MINIMUM} of the "
                                 f"{len(usable)} correspondences")
@@ -163,81 +163,3 @@ def calibrated(fit: Fit, calibration: Calibration) -> Array:
     """The covariance of the fit with what Calibration adds."""
     shared = calibration.floor_px**2 * fit.inliers.sum() / fit.variance
     return np.asarray(calibration.factor * (1 + shared) * fit.covariance, np.float64)
-
-
-def _hypothesis(normalized: Array, points3D: Array, confidences: npt.NDArray[np.float32],
-                camera: Camera, solver: Solver, options: SolveOptions) -> Rigid | None:
-    """RANSAC on the most confident pairs; on more of them where those do not agree."""
-    fx, fy, _, _ = cameras.pinhole_params(camera)
-    # Undistorted once, not for every hypothesis: so any camera model will do.
-    points2D = normalized * [fx, fy]
-    pinhole = replace(camera, model="PINHOLE", params=(fx, fy, 0.0, 0.0))
-    ransac = _ransac_by_pycolmap if solver == "pycolmap" else _ransac_by_opencv
-    order, most = np.argsort(-confidences, kind="stable"), options.max_trials
-    found = None
-    for pairs, enough, trials in (
-            (QUICK_PAIRS, QUICK_INLIERS, min(QUICK_TRIALS, most)),
-            (options.hypothesis_pairs, options.enough_inliers, most), (len(order), 0, most)):
-        some, last = order[:pairs], pairs >= len(order)
-        found = ransac(points2D[some], points3D[some], pinhole,
-                       replace(options, max_trials=most if last else trials))
-        if last or (found is not None and found[1] >= enough):
-            break
-    return None if found is None else found[0]
-
-
-def _ransac_by_pycolmap(points2D: Array, points3D: Array, pinhole: Camera, options: SolveOptions
-                        ) -> tuple[Rigid, int] | None:
-    """map_from_camera and the number of inliers."""
-    import pycolmap
-
-    settings = pycolmap.AbsolutePoseEstimationOptions()
-    settings.ransac.max_error = options.max_error
-    settings.ransac.confidence = options.confidence
-    settings.ransac.min_num_trials = options.min_trials
-    settings.ransac.max_num_trials = options.max_trials
-    settings.ransac.min_inlier_ratio = 0.01
-    settings.ransac.dyn_num_trials_multiplier = 1.0  # refine() does what three times more buy
-    settings.ransac.random_seed = options.seed
-    # The centre of the points is taken away: maps may be far from their origin.
-    centre = points3D.mean(axis=0)
-    found = pycolmap.estimate_absolute_pose(points2D, points3D - centre,
-                                            cameras.to_pycolmap(pinhole), settings)
-    if found is None:
-        return None
-    pose = np.asarray(found["cam_from_world"].matrix())
-    return _from_centre(pose[:, :3], pose[:, 3], centre), int(found["num_inliers"])
-
-
-def _ransac_by_opencv(points2D: Array, points3D: Array, pinhole: Camera, options: SolveOptions
-                      ) -> tuple[Rigid, int] | None:
-    """LO-RANSAC of OpenCV's USAC."""
-    import cv2
-
-    settings = cv2.UsacParams()
-    settings.threshold = options.max_error
-    settings.confidence = options.confidence
-    settings.maxIterations = options.max_trials
-    settings.randomGeneratorState = options.seed
-    settings.isParallel = False
-    settings.sampler = cv2.SAMPLING_UNIFORM
-    settings.score = cv2.SCORE_METHOD_MSAC
-    settings.loMethod = cv2.LOCAL_OPTIM_INNER_LO
-    centre = points3D.mean(axis=0)
-    try:
-        found, _, rotation, translation, inliers = cv2.solvePnPRansac(
-            points3D - centre, points2D, np.diag([*pinhole.params[:2], 1.0]), np.zeros(4),
-            params=settings)
-    except cv2.error:  # it throws where the points are degenerate
-        return None
-    if not found or inliers is None:
-        return None
-    turned = np.asarray(cv2.Rodrigues(rotation)[0], np.float64)
-    return _from_centre(turned, np.asarray(translation, np.float64).reshape(3),
-                        centre), len(inliers)
-
-
-def _from_centre(rotation: Array, translation: Array, centre: Array) -> Rigid:
-    """camera_from_map about the points' centre -> map_from_camera."""
-    about = Rigid(rotation, translation).inverse()
-    return Rigid(about.rotation, about.translation + centre)

@@ -21,7 +21,7 @@ from pose_scene import (
 
 from nmap_reloc import pose
 from nmap_reloc.errors import NmapError
-from nmap_reloc.geometry import Rigid, angle_degrees
+from nmap_reloc.geometry import Rigid, angle_degrees, rotation_from_vector
 from nmap_reloc.pose import Solution, SolveOptions, solve
 from nmap_reloc.types import Camera, Correspondences, Refusal
 from nmap_reloc.undistort import undistort, undistort_with_scale
@@ -55,6 +55,31 @@ def test_finds_the_pose_among_outliers(camera: Camera, solver: str, inlier_ratio
     assert angle_degrees(solution.map_from_camera, POSE) < 0.1
     assert abs(solution.inliers.sum() - 1000 * inlier_ratio) < 25
     assert 0.8 < solution.residual < 1.2  # the rms length of 0.7 px in x and y is 0.99
+
+
+@pytest.mark.parametrize("camera", CAMERAS, ids=lambda c: c.model)
+@pytest.mark.parametrize("inlier_ratio", [0.9, 0.2])
+def test_a_guess_spares_ransac_and_changes_no_answer(
+        camera: Camera, inlier_ratio: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = scene(camera, inlier_ratio)
+    # as decoders are: the wrong ones are the less confident
+    right = np.linalg.norm(observe(camera, POSE, given.points3D) - given.points2D, axis=1) < 4
+    given = dataclasses.replace(given, confidences=np.where(right, 0.9, 0.3).astype(np.float32))
+    alone = solved(given, camera)
+    near = Rigid(rotation_from_vector([0.03, -0.04, 0.02]) @ POSE.rotation,
+                 POSE.translation + [0.05, 0.03, -0.04])
+    kidnapped = Rigid(rotation_from_vector([0, 1.5, 0]) @ POSE.rotation,
+                      POSE.translation + [3.0, 0, 0])
+    far = solve(given, camera, guess=kidnapped)
+    assert isinstance(far, Solution)
+    np.testing.assert_array_equal(far.map_from_camera.translation,
+                                  alone.map_from_camera.translation)
+    monkeypatch.setattr("nmap_reloc.hypothesis._ransac_by_pycolmap", None)  # not called
+    guided = solve(given, camera, guess=near)
+    assert isinstance(guided, Solution)
+    assert np.linalg.norm(guided.map_from_camera.translation
+                          - alone.map_from_camera.translation) < 1e-3
+    assert np.mean(guided.inliers == alone.inliers) > 0.99
 
 
 def test_same_input_same_answer() -> None:

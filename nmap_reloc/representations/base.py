@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from nmap_reloc.geometry import Rigid
 from nmap_reloc.maps.tile import Tile
 from nmap_reloc.pose import Solution, SolveOptions
 from nmap_reloc.types import Camera, Correspondences, Doubles, Features, Ints, Refusal
@@ -50,8 +51,8 @@ class Decoder(Protocol):
 class Solves(Protocol):
     """A decoder that finds the pose in a way of its own."""
 
-    def solve(self, correspondences: Correspondences, camera: Camera, options: SolveOptions
-              ) -> Solution | Refusal: ...
+    def solve(self, correspondences: Correspondences, camera: Camera, options: SolveOptions,
+              guess: Rigid | None) -> Solution | Refusal: ...
 
 
 @runtime_checkable

@@ -12,6 +12,7 @@ from nmap_reloc.confirm import Known, confirm
 from nmap_reloc.engines import open_engine
 from nmap_reloc.engines.base import Engine
 from nmap_reloc.errors import NmapError
+from nmap_reloc.geometry import Rigid
 from nmap_reloc.maps.tile import Tile
 from nmap_reloc.pose import Solution, SolveOptions
 from nmap_reloc.representations.squeezer import registration
@@ -106,10 +107,10 @@ class SqueezerDecoder:
         return (keypoints, (start + nearest).astype(np.int32),
                 np.full(len(keypoints), cluster, np.int32), confidence)
 
-    def solve(self, correspondences: Correspondences, camera: Camera, options: SolveOptions
-              ) -> Solution | Refusal:
+    def solve(self, correspondences: Correspondences, camera: Camera, options: SolveOptions,
+              guess: Rigid | None = None) -> Solution | Refusal:
         """PnP per cluster, then on the union (paper, section 3.5)."""
-        return registration.solve(correspondences, camera, options)
+        return registration.solve(correspondences, camera, options, guess)
 
     def confirm(self, features: Features, active: LoadedClusters, pairs: Correspondences,
                 camera: Camera, solution: Solution | Refusal, solving: SolveOptions

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nmap_reloc import pose
+from nmap_reloc.geometry import Rigid
 from nmap_reloc.pose import Solution, SolveOptions
 from nmap_reloc.types import Camera, Correspondences, Refusal
 
@@ -17,14 +18,14 @@ MOST_TRIALS = 500  # of RANSAC in one cluster
 REGISTERED = 8  # inliers with which a cluster counts as found
 
 
-def solve(correspondences: Correspondences, camera: Camera, options: SolveOptions | None = None
-          ) -> Solution | Refusal:
+def solve(correspondences: Correspondences, camera: Camera, options: SolveOptions | None = None,
+          guess: Rigid | None = None) -> Solution | Refusal:
     """As pose.solve. Where no cluster alone leads to a pose, all correspondences together may."""
     options = options or SolveOptions()
     rows = np.flatnonzero(registered(correspondences, camera, options))
     if not len(rows) or len(rows) == len(correspondences):
-        return pose.solve(correspondences, camera, options)
-    solution = pose.solve(subset(correspondences, rows), camera, options)
+        return pose.solve(correspondences, camera, options, guess)
+    solution = pose.solve(subset(correspondences, rows), camera, options, guess)
     if isinstance(solution, Refusal):
         return solution
     inliers = np.zeros(len(correspondences), bool)
