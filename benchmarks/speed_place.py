@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from nmap_reloc.features import open_extractor
+from nmap_reloc.geometry import Rigid, rotation_from_vector
 from nmap_reloc.mapping.build import BuildOptions, build_site
 from nmap_reloc.mapping.landmarks import Landmarks
 from nmap_reloc.mapping.partition import cut, partition
@@ -60,13 +61,16 @@ def find(scene: Path | None, work: Path, images: int) -> Place:
     queries = source.named("query")
     chosen = np.unique(np.linspace(0, len(queries) - 1, images).round().astype(int))
     covariance = np.diag([SIGMA_POSITION ** 2] * 3 + [np.radians(SIGMA_TURN) ** 2] * 3)
-    frames = []
+    frames, rng = [], np.random.default_rng(0)
     for query in (queries[k] for k in chosen):
         assert query.map_from_camera is not None
         image = query.read()
         grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        off = rng.multivariate_normal(np.zeros(6), covariance)  # a prior is as wrong as it says
+        prior = Rigid(rotation_from_vector(off[3:]) @ query.map_from_camera.rotation,
+                      query.map_from_camera.translation + off[:3])
         frames.append(Frame(np.ascontiguousarray(grey, np.uint8), query.camera,
-                            PosePrior(query.map_from_camera, covariance)))
+                            PosePrior(prior, covariance)))
     return Place(name, tuple(frames), site, learned, sift)
 
 

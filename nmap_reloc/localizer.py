@@ -17,9 +17,10 @@ from nmap_reloc.maps.compatibility import check_weights
 from nmap_reloc.maps.manifest import Manifest
 from nmap_reloc.maps.store import Site
 from nmap_reloc.maps.tile import Tile
+from nmap_reloc.outlook import Outlook
 from nmap_reloc.pose import SolveOptions, solve
 from nmap_reloc.representations import open_decoder
-from nmap_reloc.representations.base import Confirms, Decoder, Solves
+from nmap_reloc.representations.base import Confirms, Decoder, Discerns, Solves
 from nmap_reloc.types import Camera, Correspondences, Estimate, Features, Image, PosePrior, Refusal
 
 
@@ -48,6 +49,8 @@ class Localizer:
         self.manifest, self.options, self.map_bytes = manifest, options, map_bytes
         self.unit = manifest.unit
         self.extractor, self.decoder = extractor, decoder
+        self._decode = decoder.decode_in_view if isinstance(decoder, Discerns) else (
+            lambda features, loaded, voxels, _: decoder.decode(features, loaded, voxels))
         self._confirm = decoder.confirm if isinstance(decoder, Confirms) else None
         self._solve = decoder.solve if isinstance(decoder, Solves) else solve
         self.active = self.load(tiles)
@@ -106,12 +109,13 @@ class Localizer:
         if active is None:
             return watch.refuse("activation", "no tile is loaded")
         with watch("activate"):
-            voxels = activation.select(active.loaded, active.index, features, camera, prior,
+            outlook = None if prior is None else Outlook.of(camera, prior)
+            voxels = activation.select(active.loaded, active.index, features, outlook,
                                        options.most_voxels)
         if voxels is not None and not len(voxels):
             return watch.refuse("activation", "no voxel of the loaded tiles is in view")
         with watch("decode"):
-            correspondences = self.decoder.decode(features, active.loaded, voxels)
+            correspondences = self._decode(features, active.loaded, voxels, outlook)
         with watch("solve"):
             solution = self._solve(correspondences, camera, options.solve,
                                    None if prior is None else prior.map_from_camera)

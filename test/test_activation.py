@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nmap_reloc.activation import in_view, select
+from nmap_reloc import activation
+from nmap_reloc.activation import select
 from nmap_reloc.geometry import Rigid, rotation_from_vector
 from nmap_reloc.maps.retrieval import RetrievalIndex
-from nmap_reloc.types import Camera, Doubles, Features, PosePrior
+from nmap_reloc.outlook import Outlook
+from nmap_reloc.types import Camera, Doubles, Features, Ints, PosePrior
 
 CAMERA = Camera("PINHOLE", 640, 480, (400.0, 400.0, 320.0, 240.0))  # 45 degrees to a corner
 FISHEYE = Camera("OPENCV_FISHEYE", 640, 480, (280.0, 280.0, 320.0, 240.0, 0.0, 0.0, 0.0, 0.0))
@@ -43,6 +45,10 @@ def features(global_descriptor: np.ndarray | None = None) -> Features:
     whole = none if global_descriptor is None else global_descriptor.astype(np.float32)
     return Features(np.zeros((0, 2), np.float32), none, np.zeros((0, 8), np.float32), whole, 640,
                     480)
+
+
+def in_view(grid: Grid, camera: Camera, believed: PosePrior, most: int) -> Ints:
+    return activation.in_view(grid, Outlook.of(camera, believed), most)
 
 
 def test_ahead_is_seen_and_behind_is_not() -> None:
@@ -93,20 +99,20 @@ def test_the_nearest_come_first_and_no_more_than_wanted() -> None:
 
 def test_a_small_map_needs_no_choice() -> None:
     grid = around()
-    assert select(grid, None, features(), CAMERA, None, len(grid)) is None
+    assert select(grid, None, features(), None, len(grid)) is None
 
 
 def test_with_a_prior_what_is_out_of_view_is_left_out_even_of_a_small_map() -> None:
     grid = around()
-    chosen = select(grid, None, features(), CAMERA, prior(), len(grid))
+    chosen = select(grid, None, features(), Outlook.of(CAMERA, prior()), len(grid))
     assert chosen is not None and 0 < len(chosen) < len(grid)
     assert (grid.centres[chosen][:, 2] > -grid.side * 3 ** 0.5).all()  # the camera looks along z
 
 
 def test_lost_without_an_index_asks_everything() -> None:
-    assert select(around(), None, features(), CAMERA, None, 5) is None
+    assert select(around(), None, features(), None, 5) is None
     index = RetrievalIndex(np.zeros((0, 0), np.float32), (), 1331)
-    assert select(around(), index, features(np.ones(4)), CAMERA, None, 5) is None
+    assert select(around(), index, features(np.ones(4)), None, 5) is None
 
 
 def test_lost_asks_what_similar_views_saw() -> None:
@@ -117,7 +123,7 @@ def test_lost_asks_what_similar_views_saw() -> None:
     lists = [np.arange(i * 5, i * 5 + 5) for i in range(40)]
     index = RetrievalIndex.from_arrays(RetrievalIndex.encode(
         views.astype(np.float32), lists, len(grid), 4000))
-    chosen = select(grid, index, features(views[7]), CAMERA, None, 20)
+    chosen = select(grid, index, features(views[7]), None, 20)
     assert chosen is not None and chosen.dtype == np.int32 and len(chosen) == 20
     assert set(chosen[:5].tolist()) == set(range(35, 40))
 
@@ -125,7 +131,7 @@ def test_lost_asks_what_similar_views_saw() -> None:
 def test_a_prior_goes_before_retrieval() -> None:
     grid = around()
     index = RetrievalIndex(np.ones((1, 4), np.float32) / 2, (np.array([0], np.int32),), len(grid))
-    chosen = select(grid, index, features(np.ones(4) / 2), CAMERA, prior(), 9)
+    chosen = select(grid, index, features(np.ones(4) / 2), Outlook.of(CAMERA, prior()), 9)
     assert chosen is not None and len(chosen) == 9 and 0 not in chosen
 
 

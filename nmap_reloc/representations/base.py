@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from nmap_reloc.geometry import Rigid
 from nmap_reloc.maps.tile import Tile
+from nmap_reloc.outlook import Outlook
 from nmap_reloc.pose import Solution, SolveOptions
 from nmap_reloc.types import Camera, Correspondences, Doubles, Features, Ints, Refusal
 
@@ -44,6 +45,16 @@ class Decoder(Protocol):
     def decode(self, features: Features, active: Any, wanted: Ints | None = None
                ) -> Correspondences:
         """wanted: indices of the voxels to look at, None for all."""
+        ...
+
+
+@runtime_checkable
+class Discerns(Protocol):
+    """A decoder that leaves out what the camera can't see of a voxel."""
+
+    def decode_in_view(self, features: Features, active: Any, wanted: Ints | None,
+                       outlook: Outlook | None) -> Correspondences:
+        """outlook: None where nothing is known of it."""
         ...
 
 

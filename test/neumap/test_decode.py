@@ -14,15 +14,17 @@ from synthetic_landmarks import features_of, world
 from nmap_reloc.engines import open_engine
 from nmap_reloc.engines.export import open_network
 from nmap_reloc.errors import NmapError
+from nmap_reloc.geometry import Rigid, rotation_from_vector
 from nmap_reloc.mapping.landmarks import Landmarks
 from nmap_reloc.mapping.partition import cut, partition
 from nmap_reloc.maps.tile import Tile
+from nmap_reloc.outlook import Outlook
 from nmap_reloc.pose import Solution, SolveOptions, solve
 from nmap_reloc.representations.neumap.decode import FEWEST_HOPEFUL, NeumapDecoder
 from nmap_reloc.representations.neumap.encode import encode, into_voxels
 from nmap_reloc.representations.neumap.layout import CodedVoxels, from_tile, to_tile
 from nmap_reloc.representations.neumap.network import NeumapNetwork
-from nmap_reloc.types import Correspondences, Features, Refusal
+from nmap_reloc.types import Correspondences, Features, PosePrior, Refusal
 
 
 class Counting:
@@ -98,6 +100,26 @@ def test_all_voxels_in_one_call(decoder: NeumapDecoder, engines: tuple[Counting,
     for _ in range(3):
         decoder.decode(query, active)
     assert [e.calls - b for e, b in zip(engines, before, strict=True)] == [len(tiles), 3, 3]
+
+
+def test_codes_out_of_view_are_left_out(decoder: NeumapDecoder, tiles: list[Tile],
+                                        scene: Landmarks, query: Features) -> None:
+    active, view = decoder.load(tiles), scene.views[3]
+    aside = view.map_from_camera @ Rigid(rotation_from_vector([0, 0.5, 0]), np.zeros(3))
+    sure = Outlook.of(view.camera, PosePrior(aside, 1e-8 * np.eye(6)))
+    unsure = Outlook.of(view.camera, PosePrior(aside, 1e4 * np.eye(6)))
+    whole = decoder.decode(query, active)
+    found = decoder.decode_in_view(query, active, None, unsure)
+    np.testing.assert_array_equal(found.keypoints, whole.keypoints)
+    np.testing.assert_array_equal(found.points3D, whole.points3D)
+    found = decoder.decode_in_view(query, active, None, sure)
+    assert len(found) > 100 and sure.sees(found.points3D).all()
+    assert (~sure.sees(whole.points3D)).sum() > 100
+    away = Rigid(np.eye(3), np.full(3, 1e6))
+    nowhere = Outlook.of(view.camera, PosePrior(away, 1e-8 * np.eye(6)))
+    assert not len(decoder.decode_in_view(query, active, None, nowhere))
+    again = decoder.decode(query, active)  # and nothing is left of it
+    np.testing.assert_array_equal(again.points3D, whole.points3D)
 
 
 def test_a_large_map_is_met_in_parts(decoder: NeumapDecoder, engines: tuple[Counting, ...],

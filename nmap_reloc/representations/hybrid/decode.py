@@ -12,6 +12,7 @@ import numpy.typing as npt
 from nmap_reloc.confirm import Known, confirm, evidence
 from nmap_reloc.errors import NmapError
 from nmap_reloc.maps.tile import Tile
+from nmap_reloc.outlook import Outlook
 from nmap_reloc.pose import Solution, SolveOptions, solve
 from nmap_reloc.representations.hybrid.explicit import Explicit, match
 from nmap_reloc.representations.hybrid.layout import from_tile
@@ -82,12 +83,18 @@ class HybridDecoder:
                ) -> Correspondences:
         """Neumap's pairs, surer where landmarks agree; those of the landmarks where there are no
         codes."""
+        return self.decode_in_view(features, active, wanted, None)
+
+    def decode_in_view(self, features: Features, active: LoadedHybrid, wanted: Ints | None,
+                       outlook: Outlook | None) -> Correspondences:
+        """The same by those codes alone that a camera of this outlook may see; there are few
+        landmarks."""
         own = match(features, active.landmarks.of_voxels(wanted, len(active)))
         if active.codes is None:
             return own
         inner = None if wanted is None else np.flatnonzero(
             np.isin(active.numbers, wanted)).astype(np.int32)
-        read = self._codes.decode(features, active.codes, inner)
+        read = self._codes.decode_in_view(features, active.codes, inner, outlook)
         return settled(replace(read, voxels=active.numbers[read.voxels]), own, len(active))
 
     def confirm(self, features: Features, active: LoadedHybrid, pairs: Correspondences,

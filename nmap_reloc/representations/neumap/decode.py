@@ -14,6 +14,7 @@ from nmap_reloc.engines import open_engine
 from nmap_reloc.engines.base import Engine
 from nmap_reloc.errors import NmapError
 from nmap_reloc.maps.tile import Tile
+from nmap_reloc.outlook import Outlook
 from nmap_reloc.pose import Solution, SolveOptions
 from nmap_reloc.representations.neumap.layout import CodedVoxels, from_tile
 from nmap_reloc.representations.neumap.loaded import Asked, Halves, Voxels, in_bytes
@@ -86,8 +87,13 @@ class NeumapDecoder:
     def decode(self, features: Features, active: Voxels, wanted: Ints | None = None
                ) -> Correspondences:
         """All wanted voxels (indices; None: all of them) in one batched call."""
-        if self._asked is None or not self._asked.is_of(active, wanted):
-            self._asked = Asked(active, wanted)
+        return self.decode_in_view(features, active, wanted, None)
+
+    def decode_in_view(self, features: Features, active: Voxels, wanted: Ints | None,
+                       outlook: Outlook | None) -> Correspondences:
+        """The same by those codes alone that a camera of this outlook may see."""
+        if self._asked is None or not self._asked.is_of(active, wanted, outlook):
+            self._asked = Asked(active, wanted, outlook)
         rows, codes = self._asked.rows, self._asked.codes
         if not len(features) or not len(rows):
             return nothing()

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nmap_reloc.maps.quantize import quantize
+from nmap_reloc.outlook import Outlook
 from nmap_reloc.types import Doubles, Floats, Ints
 
 Halves = npt.NDArray[np.float16]
@@ -51,34 +52,37 @@ class Voxels:
 
 
 class Asked:
-    """What was last looked at: the same voxels are asked for in image after image.
+    """What was last looked at: a lost robot asks for the same voxels in image after image.
 
-    rows [R]: of the codes of `wanted` voxels (None: of all), filled up with copies;
-    codes [R x C]: zeros where it is a copy. known: positions [K x 3] map units, codes of unit
-    length [K x C] and voxels [K] of those that are no copies.
+    rows [R]: of the codes of `wanted` voxels (None: of all) that a camera of this outlook may see
+    (None: all of them), filled up with copies; codes [R x C]: zeros where it is a copy. known:
+    positions [K x 3] map units, codes of unit length [K x C] and voxels [K] of those that are no
+    copies.
     """
 
-    def __init__(self, active: Voxels, wanted: Ints | None) -> None:
-        self._active, self._wanted = active, wanted
-        rows: npt.NDArray[np.int64] = np.arange(len(active.voxels), dtype=np.int64)
+    def __init__(self, active: Voxels, wanted: Ints | None, outlook: Outlook | None = None):
+        self._active, self._wanted, self._outlook = active, wanted, outlook
+        own: npt.NDArray[np.int64] = np.arange(len(active.voxels), dtype=np.int64)
         if wanted is not None and len(wanted) < len(active):
             keep = np.zeros(len(active), bool)
             keep[wanted] = True
-            rows = np.flatnonzero(keep[active.voxels])
-        self.count = len(rows)
-        step = ROUND if len(rows) > ROUND else FEWEST_CODES
-        self.rows = np.resize(rows, -(-len(rows) // step) * step) if len(rows) else rows
+            own = np.flatnonzero(keep[active.voxels])
+        positions = active.positions.take(own, axis=0) + active.origin
+        if outlook is not None:
+            seen = np.flatnonzero(outlook.sees(positions))
+            own, positions = own[seen], positions.take(seen, axis=0)
+        count = len(own)
+        step = ROUND if count > ROUND else FEWEST_CODES
+        self.rows = np.resize(own, -(-count // step) * step) if count else own
         self.codes = active.codes(self.rows)
-        self.codes[self.count:] = 0  # copies must not rival originals: zeros are like nothing
+        self.codes[count:] = 0  # copies must not rival originals: zeros are like nothing
         self.codes.flags.writeable = False
-        own = self.rows[:self.count]
-        unit = self.codes[:self.count] / np.maximum(
-            np.linalg.norm(self.codes[:self.count], axis=1, keepdims=True), 1e-9)
-        self.known = (active.positions.take(own, axis=0) + active.origin, unit,
-                      active.voxels[own].astype(np.int32))
+        unit = self.codes[:count] / np.maximum(
+            np.linalg.norm(self.codes[:count], axis=1, keepdims=True), 1e-9)
+        self.known = positions, unit, active.voxels[own].astype(np.int32)
 
-    def is_of(self, active: Voxels, wanted: Ints | None) -> bool:
-        if self._active is not active:
+    def is_of(self, active: Voxels, wanted: Ints | None, outlook: Outlook | None) -> bool:
+        if self._active is not active or self._outlook is not outlook:
             return False
         if wanted is None or self._wanted is None:
             return wanted is self._wanted
