@@ -33,9 +33,10 @@ RANGES: dict[str, dict[str, Range]] = {
     "maddr-restore4": {"codes": Range(1, 4096, 1 << 20)},
     "maddr-restore8": {"codes": Range(1, 4096, 1 << 20)},
     "maddr-restore16": {"codes": Range(1, 4096, 1 << 20)},
-    # a view's landmarks and the image's keypoints that are most like them, views side by side
-    "maddr-match": {"views": Range(1, 6, 16), "keypoints": Range(1, 512, 512),
-                    "landmarks": Range(1, 384, 512)},
+    # a view's landmarks and the image's keypoints that are most like them, views side by side; all
+    # of them where a pose is looked for again
+    "maddr-match": {"views": Range(1, 6, 16), "keypoints": Range(1, 512, KEYPOINTS.most),
+                    "landmarks": Range(1, 384, 1024)},
     # all codes of the tiles that are loaded at once
     "neumap-unfold": {"codes": Range(1, 8192, 1 << 20)},
     # the codes of the voxels that are looked at; fewer than 16 are filled up (loaded.py)

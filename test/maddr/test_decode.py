@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from synthetic_landmarks import features_of, world
 
+from nmap_reloc.engines.shapes import RANGES
 from nmap_reloc.errors import NmapError
 from nmap_reloc.geometry import angle_degrees
 from nmap_reloc.localizer import Localizer, LocalizerOptions
@@ -19,7 +20,7 @@ from nmap_reloc.mapping.makers import Order
 from nmap_reloc.mapping.partition import Piece
 from nmap_reloc.pose import Solution, SolveOptions
 from nmap_reloc.representations import open_decoder
-from nmap_reloc.representations.maddr import views
+from nmap_reloc.representations.maddr import decode, views
 from nmap_reloc.representations.maddr.decode import MaddrDecoder
 from nmap_reloc.representations.maddr.views import Views, agreed, choose
 from nmap_reloc.types import Features, PosePrior, Refusal
@@ -216,3 +217,11 @@ def test_nothing_found_stays_nothing(decoder: MaddrDecoder, pieces: list[Piece],
     found, pairs = decoder.confirm(query, active, none, scene.held_out[0].camera, lost,
                                    SolveOptions())
     assert found == lost and not len(pairs)
+
+
+def test_engines_take_as_much_as_is_ever_asked() -> None:
+    """An engine made ahead refuses sizes out of its range, and with them the image."""
+    asked = RANGES["maddr-match"]
+    assert asked["views"].most >= views.VIEWS
+    assert asked["landmarks"].most >= max(decode.LANDMARKS, decode.ALL_LANDMARKS)
+    assert asked["keypoints"].most >= max(decode.KEYPOINTS, RANGES["features"]["keypoints"].most)
