@@ -22,8 +22,9 @@ Solver = Literal["pycolmap", "opencv"]
 # So few of the best pairs are tried first, for as long as it takes to find what half of them
 # agree on.
 QUICK_PAIRS, QUICK_INLIERS, QUICK_TRIALS = 192, 96, 100
-# Of the image's diagonal: so far from where a guess puts them pairs may lie that correct it.
-GUESSED = 0.1
+# Of the image's diagonal: so far from where a guess puts them pairs may lie that correct it. So many
+# of the best must agree on what they lead to; chance would bring together one.
+GUESSED, GUESSED_INLIERS = 0.1, 48
 
 
 def hypothesis(seen: Observed, normalized: Array, confidences: npt.NDArray[np.float32],
@@ -31,8 +32,8 @@ def hypothesis(seen: Observed, normalized: Array, confidences: npt.NDArray[np.fl
                ) -> Rigid | None:
     """map_from_camera that the most confident pairs agree on; where they do not, more of them.
 
-    normalized [M x 2]: of the pairs seen; guess: map_from_camera, as good as any found where as
-    many of the best pairs agree on a pose near it.
+    normalized [M x 2]: of the pairs seen; guess: map_from_camera, which spares RANSAC where the
+    best pairs agree on a pose near it.
     """
     order, most = np.argsort(-confidences, kind="stable"), options.max_trials
     if guess is not None:
@@ -57,13 +58,13 @@ def hypothesis(seen: Observed, normalized: Array, confidences: npt.NDArray[np.fl
 
 
 def _near(guess: Rigid, seen: Observed, camera: Camera, options: SolveOptions) -> Rigid | None:
-    """What the pairs near a guess lead to, if RANSAC would be content with it."""
+    """What the pairs near a guess lead to, if enough agree on it."""
     reach = max(GUESSED * float(np.hypot(camera.width, camera.height)), options.max_error)
     agreed = approach(guess, seen, reach, options.min_error, ROUGH)
     if agreed is None:
         return None
     close = look(agreed.map_from_camera, seen).squared < options.max_error ** 2
-    return agreed.map_from_camera if np.count_nonzero(close) >= QUICK_INLIERS else None
+    return agreed.map_from_camera if np.count_nonzero(close) >= GUESSED_INLIERS else None
 
 
 def _ransac_by_pycolmap(points2D: Array, points3D: Array, pinhole: Camera, options: SolveOptions

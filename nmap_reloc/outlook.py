@@ -39,12 +39,14 @@ class Outlook:
     def sees(self, points: Doubles, radius: float = 0.0) -> npt.NDArray[np.bool_]:
         """points [M x 3] map units -> [M]: whether the camera may see anything of a ball of this
         radius around them, give or take the prior's uncertainty."""
-        inside = self.camera_from_map.apply(points)
-        distance = np.sqrt((inside * inside).sum(1))
+        inside = self.camera_from_map.apply(points).T
+        x, y, z = inside  # columns: numpy is fast along them
+        across = x * x + y * y
+        distance = np.sqrt(across + z * z)
         reach = radius + SIGMAS * (self.position + self.turn * distance)
         if self.sides is not None:
-            return np.asarray((inside @ self.sides.T).min(1) > -reach)
-        angle = np.arctan2(np.linalg.norm(inside[:, :2], axis=1), inside[:, 2])
+            return np.asarray((self.sides @ inside).min(0) > -reach)
+        angle = np.arctan2(np.sqrt(across), z)
         slack = np.arcsin(np.clip(reach / np.maximum(distance, 1e-9), 0, 1))
         return np.asarray((distance <= reach) | (angle <= self.half + slack))
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from nmap_reloc.engines.base import Arrays
 
-FEWEST = 128  # rows of a part: fewer cost more by the call than they gain
+FEWEST = 192  # rows of a part: fewer cost more by the call than they gain
 Outputs = Sequence[npt.NDArray[Any]]
 
 
