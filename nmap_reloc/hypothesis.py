@@ -22,8 +22,8 @@ Solver = Literal["pycolmap", "opencv"]
 # So few of the best pairs are tried first, for as long as it takes to find what half of them
 # agree on.
 QUICK_PAIRS, QUICK_INLIERS, QUICK_TRIALS = 192, 96, 100
-# Of the image's diagonal: so far from where a guess puts them pairs may lie that correct it. So many
-# of the best must agree on what they lead to; chance would bring together one.
+# Of the image's diagonal: so far from where a guess puts them pairs may lie that correct it; and
+# how many of the best must agree on what they lead to. Chance would bring together one.
 GUESSED, GUESSED_INLIERS = 0.1, 48
 
 
