@@ -81,8 +81,7 @@ class NeumapDecoder:
                             f"the decoder takes {self._unfold.shape('codes')[1]} for {blocks}; "
                             "rebuild the map with `nmap-reloc map build`")
         out = self._unfold({"codes": codes, "factors": factors.astype(np.float32)})
-        return (out["keys"].astype(np.float16), out["values"].astype(np.float16),
-                out["marks"].astype(np.float16))
+        return out["keys"], out["values"], out["marks"]
 
     def decode(self, features: Features, active: Voxels, wanted: Ints | None = None
                ) -> Correspondences:

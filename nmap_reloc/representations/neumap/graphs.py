@@ -26,7 +26,7 @@ def served(network: NeumapNetwork) -> NeumapNetwork:
 
 
 class UnfoldGraph(Exportable):
-    """codes [M x C], factors [M x T] -> keys, values [T x M x W], marks [M x C]."""
+    """codes [M x C], factors [M x T] -> keys, values [T x M x W], marks [M x C], in halves."""
 
     output_names = ("keys", "values", "marks")
 
@@ -38,7 +38,7 @@ class UnfoldGraph(Exportable):
 
     def forward(self, codes: Tensor, factors: Tensor) -> tuple[Tensor, ...]:
         keys, values = self.network.unfold(codes, factors)
-        return keys, values, self.network.mark(codes, values)
+        return keys.half(), values.half(), self.network.mark(codes, values).half()
 
     def examples(self) -> tuple[tuple[Tensor, ...], tuple[dict[int, str], ...]]:
         shape = self.network.shape
