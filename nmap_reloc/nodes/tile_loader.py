@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from nmap_reloc.maps.store import Site
 from nmap_reloc.maps.tile import Tile
 
 MAX_TILES = 100_000
+NICE = 10  # of the loader's thread: images go before tiles
 REMEDY = "is a tile manager of another version running?"
 
 
@@ -70,6 +73,12 @@ class Loaded:
             "refused": [{"id": name, "reason": reason} for name, reason in self.refused]})
 
 
+def give_way() -> None:
+    """Lowers the priority of the thread that calls it, where threads have one of their own."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+
+
 class TileLoader:
     """One thread; of several wishes the newest wins. The old set stays where the new one fails.
 
@@ -105,6 +114,7 @@ class TileLoader:
         self._thread.join()
 
     def _run(self) -> None:
+        give_way()
         while True:
             with self._news:
                 self._news.wait_for(lambda: self._closed or self._wish is not None)
