@@ -68,6 +68,13 @@ class Correspondences:
     def __len__(self) -> int:
         return len(self.points2D)
 
+    def some(self, rows: npt.NDArray[np.intp]) -> Correspondences:
+        """These pairs, by index."""
+        return Correspondences(
+            self.points2D[rows], self.points3D[rows], self.confidences[rows],
+            self.keypoints[rows], self.voxels[rows],
+            None if self.others is None else self.others[rows])
+
 
 @dataclass(frozen=True)
 class PosePrior:

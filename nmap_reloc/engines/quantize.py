@@ -1,8 +1,8 @@
 """The feature network in 8 bits for CPUs, statically quantised (QDQ), made offline.
 
-In 8 bits are the convolutions from 1/4 of the image's size on, the sampling of their maps (so a
-byte is gathered, not four), and the first layer of the descriptor. What decides where a keypoint
-lies to a fraction of a pixel stays in FP32: the finest features and the score head.
+In 8 bits are the convolutions from 1/4 of the image's size on, the turning round of their maps for
+sampling, and the first layer of the descriptor. What decides where a keypoint lies to a fraction
+of a pixel stays in FP32: the finest features and the score head.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from nmap_reloc.weights import content_hash, find
 
 # Operators in 8 bits, by the part of the network that they are of. An activation that is named
 # spares its convolution half of the levels: no negative number needs one.
-EIGHT_BITS = {"/stage": ("Conv", "Relu"), "/spots/": ("Transpose", "Reshape", "Gather"),
+EIGHT_BITS = {"/stage": ("Conv", "Relu"), "/spots/": ("Transpose", "Reshape"),
               "/describe.0/": ("MatMul", "Gemm")}
 MADE_OF = "weights"  # metadata: the content hash of the weights it was made of
 PAIRS = 12  # of simulated pictures, by world

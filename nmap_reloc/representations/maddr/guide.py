@@ -18,7 +18,6 @@ from nmap_reloc.geometry import Rigid
 from nmap_reloc.guided import Seen, inside, on_plane
 from nmap_reloc.pose import Solution, SolveOptions, solve, solve_from
 from nmap_reloc.representations.maddr.consensus import TEMPER
-from nmap_reloc.representations.squeezer.registration import subset
 from nmap_reloc.reprojection import Observed, distances
 from nmap_reloc.types import Camera, Correspondences, Doubles, Features, Floats, Ints, Refusal
 
@@ -148,7 +147,7 @@ def alone(pairs: Correspondences, camera: Camera, solving: SolveOptions) -> list
     """What all pairs lead to, and those of each view alone."""
     rows = [np.arange(len(pairs)), *(np.flatnonzero(pairs.voxels == view)
                                      for view in np.unique(pairs.voxels))]
-    found = [solve(subset(pairs, some), camera, solving) for some in rows]
+    found = [solve(pairs.some(some), camera, solving) for some in rows]
     return [solution for solution in found if isinstance(solution, Solution)]
 
 

@@ -25,7 +25,7 @@ def solve(correspondences: Correspondences, camera: Camera, options: SolveOption
     rows = np.flatnonzero(registered(correspondences, camera, options))
     if not len(rows) or len(rows) == len(correspondences):
         return pose.solve(correspondences, camera, options, guess)
-    solution = pose.solve(subset(correspondences, rows), camera, options, guess)
+    solution = pose.solve(correspondences.some(rows), camera, options, guess)
     if isinstance(solution, Refusal):
         return solution
     inliers = np.zeros(len(correspondences), bool)
@@ -49,14 +49,7 @@ def registered(correspondences: Correspondences, camera: Camera, options: SolveO
         rows = np.flatnonzero(correspondences.voxels == cluster)
         if len(rows) < REGISTERED:
             continue
-        solution = pose.solve(subset(correspondences, rows), camera, quick)
+        solution = pose.solve(correspondences.some(rows), camera, quick)
         if not isinstance(solution, Refusal) and solution.inliers.sum() >= REGISTERED:
             kept[rows] = True
     return kept
-
-
-def subset(correspondences: Correspondences, rows: npt.NDArray[np.intp]) -> Correspondences:
-    return Correspondences(
-        correspondences.points2D[rows], correspondences.points3D[rows],
-        correspondences.confidences[rows], correspondences.keypoints[rows],
-        correspondences.voxels[rows])
