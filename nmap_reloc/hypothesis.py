@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from nmap_reloc import camera as cameras
 from nmap_reloc.geometry import Rigid
-from nmap_reloc.refine import ROUGH, approach
+from nmap_reloc.refine import BESIDE, approach
 from nmap_reloc.reprojection import Array, Observed, look
 from nmap_reloc.types import Camera
 
@@ -60,7 +60,7 @@ def hypothesis(seen: Observed, normalized: Array, confidences: npt.NDArray[np.fl
 def _near(guess: Rigid, seen: Observed, camera: Camera, options: SolveOptions) -> Rigid | None:
     """What the pairs near a guess lead to, if enough agree on it."""
     reach = max(GUESSED * float(np.hypot(camera.width, camera.height)), options.max_error)
-    agreed = approach(guess, seen, reach, options.min_error, ROUGH)
+    agreed = approach(guess, seen, reach, options.min_error, BESIDE)
     if agreed is None:
         return None
     close = look(agreed.map_from_camera, seen).squared < options.max_error ** 2

@@ -115,7 +115,7 @@ def _settled(start: Rigid, seen: Observed, usable: Indices, correspondences: Cor
     if first is not None:
         if others is not None:
             points = look_again(first, seen, others[usable], *errors)
-        fit = refine(first.map_from_camera, seen.with_points(points), *errors)
+        fit = refine(first.map_from_camera, seen.with_points(points), *errors, first.sigma)
     if first is None or fit is None:
         return Refusal("solve", f"the {len(usable)} correspondences do not determine a pose: "
                                 "too few agree, or they lie on one line")

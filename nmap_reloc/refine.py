@@ -35,8 +35,9 @@ class Close:
     same: float
 
 
-ROUGH = Close(1e-4, 0.02)  # a tenth of a standard deviation: enough to look around from
-FINE = Close(1e-8, 0.01)   # a thousandth: whatever it started from
+BESIDE = Close(0.03, 0.2)  # some standard deviations: near enough for all pairs to take over
+ROUGH = Close(1e-4, 0.02)  # a tenth of one: enough to look around from
+FINE = Close(1e-5, 0.01)   # a hundredth: whatever it started from
 
 
 class Agreed(NamedTuple):
@@ -62,12 +63,13 @@ class Fit:
     residual: float
 
 
-def refine(start: Rigid, seen: Observed, max_error: float, min_error: float) -> Fit | None:
+def refine(start: Rigid, seen: Observed, max_error: float, min_error: float,
+           sigma: float | None = None) -> Fit | None:
     """The pose that pairs agree on at last, from one that is nearly right. Arguments, None: see
     approach; or they agree but do not determine a pose."""
     near = np.flatnonzero(look(start, seen).squared < (FAR * max_error) ** 2)
     some = seen.some(near)
-    agreed = approach(start, some, max_error, min_error, FINE)
+    agreed = approach(start, some, max_error, min_error, FINE, sigma)
     fit = None if agreed is None else _result(agreed, some)
     if fit is None:
         return None
@@ -76,17 +78,17 @@ def refine(start: Rigid, seen: Observed, max_error: float, min_error: float) -> 
     return replace(fit, inliers=inliers)
 
 
-def approach(start: Rigid, seen: Observed, max_error: float, min_error: float, close: Close
-             ) -> Agreed | None:
+def approach(start: Rigid, seen: Observed, max_error: float, min_error: float, close: Close,
+             sigma: float | None = None) -> Agreed | None:
     """Re-selects pairs by the residual scale that they show and re-fits until neither changes.
 
-    max_error, min_error: bounds in pixels on the distance at which a pair takes part: the first
-    holds to begin with, so that pairs which a bad start keeps away get in.
-    None where too few pairs do.
+    max_error, min_error: bounds in pixels on the distance at which a pair takes part. sigma: the
+    noise that pairs show at the start, in pixels; None: not known, so all that max_error allows
+    begin, as a bad start may keep any of them away. None where too few pairs take part.
     """
     pose, sight = start, look(start, seen)
     inliers: Mask = np.zeros(len(seen), bool)
-    sigma, settled = max_error, False
+    sigma, settled = max_error if sigma is None else sigma, False
     for _ in range(ROUNDS):
         radius = reach(sigma, max_error, min_error)
         chosen = best_of_each_keypoint(sight.squared, radius, seen)

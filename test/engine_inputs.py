@@ -8,6 +8,7 @@ import numpy as np
 from small_networks import textured
 
 from nmap_reloc.engines.base import Arrays
+from nmap_reloc.representations.neumap.graphs import SERVED
 
 
 def picture(height: int = 96, width: int = 128, count: int = 60) -> Arrays:
@@ -24,9 +25,9 @@ def query(keypoints: int = 40, codes: int = 50) -> dict[str, np.ndarray]:
 
     def halves(*shape: int) -> np.ndarray:
         return some(*shape).astype(np.float16)
-    first = -np.sort(-rng.uniform(0, 1, (keypoints, 8))).astype(np.float32)
+    first = -np.sort(-rng.uniform(0, 1, (keypoints, SERVED))).astype(np.float32)
     return {"asked": some(keypoints, 16), "first": first,
-            "chosen": rng.integers(0, codes, (keypoints, 8)), "keys": halves(2, codes, 32),
+            "chosen": rng.integers(0, codes, (keypoints, SERVED)), "keys": halves(2, codes, 32),
             "values": halves(2, codes, 32), "marks": halves(codes, 16),
             "positions": some(codes, 3), "voxels": rng.integers(0, 5, codes),
             "side": np.ones(1, np.float32)}

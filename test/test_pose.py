@@ -130,7 +130,7 @@ def test_a_keypoint_supports_one_point_only() -> None:
         seen.points2D, seen.points3D, seen.confidences, seen.keypoints, seen.voxels)))
     once, doubled = solved(seen, PINHOLE), solved(twice, PINHOLE)
     assert once.inliers.sum() == doubled.inliers.sum()
-    np.testing.assert_allclose(doubled.covariance, once.covariance, rtol=1e-6)
+    np.testing.assert_allclose(doubled.covariance, once.covariance, rtol=1e-4)
 
 
 @pytest.mark.parametrize("unit", [1e-3, 1.0, 1e4])
