@@ -114,7 +114,8 @@ def match_near(seen: Seen, map_from_camera: Rigid, positions: Doubles, descripto
     apart = _apart(seen, nearby, plane[shown_at])
     close = np.flatnonzero(apart <= radius)
     keypoints, points, away = nearby[close], shown[shown_at[close]], apart[close]
-    cosine = np.einsum("ij,ij->i", seen.descriptors[keypoints], descriptors[points])
+    cosine = np.einsum("ij,ij->i", seen.descriptors.take(keypoints, axis=0),
+                       descriptors.take(points, axis=0))
     order = np.flatnonzero(cosine >= similarity)
     order = order[np.argsort(cosine[order], kind="stable")]  # so that the most alike write last
     of_keypoint, of_point = np.full(len(seen.normalized), -1), np.full(len(positions), -1)

@@ -1,7 +1,8 @@
-"""A pose to start from: near what is believed already, or by RANSAC."""
+"""A pose to start from: near what is believed already, or the best of some that RANSAC finds."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from nmap_reloc import camera as cameras
 from nmap_reloc.geometry import Rigid
-from nmap_reloc.refine import BESIDE, approach
+from nmap_reloc.refine import BESIDE, ROUGH, approach, nearest_of_each_keypoint
 from nmap_reloc.reprojection import Array, Observed, look
 from nmap_reloc.types import Camera
 
@@ -22,6 +23,7 @@ Solver = Literal["pycolmap", "opencv"]
 # So few of the best pairs are tried first, for as long as it takes to find what half of them
 # agree on.
 QUICK_PAIRS, QUICK_INLIERS, QUICK_TRIALS = 192, 96, 100
+WORTH = 12  # inliers that are worth another search: fewer are chance
 # Of the image's diagonal: so far from where a guess puts them pairs may lie that correct it; and
 # how many of the best must agree on what they lead to. Chance would bring together one.
 GUESSED, GUESSED_INLIERS = 0.1, 48
@@ -50,11 +52,29 @@ def hypothesis(seen: Observed, normalized: Array, confidences: npt.NDArray[np.fl
             (QUICK_PAIRS, QUICK_INLIERS, min(QUICK_TRIALS, most)),
             (options.hypothesis_pairs, options.enough_inliers, most), (len(order), 0, most)):
         some, last = order[:pairs], pairs >= len(order)
-        found = ransac(points2D[some], points3D[some], pinhole,
-                       replace(options, max_trials=most if last else trials))
+        settings = replace(options, max_trials=most if last else trials)
+        found = ransac(points2D[some], points3D[some], pinhole, settings)
         if last or (found is not None and found[1] >= enough):
             break
-    return None if found is None else found[0]
+    if found is None or found[1] < WORTH:
+        return None if found is None else found[0]
+    others = (ransac(points2D[some], points3D[some], pinhole, replace(settings, seed=seed))
+              for seed in range(options.seed + 1, options.seed + options.searches))
+    return _best([found[0], *(other[0] for other in others if other is not None)], seen, options)
+
+
+def _best(poses: Sequence[Rigid], seen: Observed, options: SolveOptions) -> Rigid:
+    """What all pairs lead to from each, and of that the one that they agree on best (the measure
+    of MSAC: squared distances, cut off at the largest error)."""
+    best, least = poses[0], np.inf
+    for pose in poses:
+        agreed = approach(pose, seen, options.max_error, options.min_error, ROUGH)
+        if agreed is not None:
+            apart = nearest_of_each_keypoint(agreed.sight.squared, seen)
+            misfit = float(np.minimum(apart, options.max_error ** 2).sum())
+            if misfit < least:
+                best, least = agreed.map_from_camera, misfit
+    return best
 
 
 def _near(guess: Rigid, seen: Observed, camera: Camera, options: SolveOptions) -> Rigid | None:

@@ -129,6 +129,14 @@ def best_of_each_keypoint(squared: Array, radius: float, seen: Observed) -> Mask
     return mask
 
 
+def nearest_of_each_keypoint(squared: Array, seen: Observed) -> Array:
+    """[K]: of the pairs' squared distances [M] the least of each keypoint."""
+    if seen.rivals is None:
+        return squared
+    order, starts, _ = seen.rivals
+    return np.asarray(np.minimum.reduceat(squared[order], starts), np.float64)
+
+
 def noise(squared: Array) -> float:
     """Robust standard deviation of one pixel coordinate, from squared lengths of 2D residuals.
 

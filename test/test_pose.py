@@ -124,6 +124,23 @@ def test_refinement_is_better_than_ransac_of_pycolmap_alone() -> None:
     assert np.median(ours) < 0.7 * np.median(theirs)
 
 
+@pytest.mark.parametrize("solver", ["pycolmap", "opencv"])
+def test_of_several_searches_the_best_agreed_pose_is_taken(solver: str) -> None:
+    """Half of the landmarks have look-alikes a step aside, which agree on another pose."""
+    aside = Rigid(POSE.rotation, POSE.translation + [0.5, 0, 0])
+    rng = np.random.default_rng(7)
+    points3D = points_in_view(PINHOLE, POSE, 600, rng)
+    points2D = observe(PINHOLE, POSE, points3D) + rng.normal(0, 0.7, (600, 2))
+    points2D[::2] = observe(PINHOLE, aside, points3D[::2]) + rng.normal(0, 1.5, (300, 2))
+
+    def right(searches: int) -> int:
+        answers = [solved(pairs(points2D, points3D), PINHOLE, solver=solver, seed=seed,
+                          searches=searches, min_trials=1, max_trials=4).map_from_camera
+                   for seed in range(0, 80, 8)]
+        return sum(np.linalg.norm(a.translation - POSE.translation) < 0.1 for a in answers)
+    assert right(8) >= 9
+
+
 def test_a_keypoint_supports_one_point_only() -> None:
     seen = scene(PINHOLE, 1.0, count=100)
     twice = Correspondences(*(np.concatenate([value, value]) for value in (

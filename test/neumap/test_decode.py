@@ -143,7 +143,7 @@ def test_keypoints_like_no_code_are_dropped(decoder: NeumapDecoder, tiles: list[
     active = decoder.load(tiles)
     noise = rng.normal(size=query.descriptors.shape).astype(np.float32)
     noise /= np.linalg.norm(noise, axis=1, keepdims=True)
-    similar = decoder._met(noise, active.codes())[1][:, 0]
+    similar = decoder._met(noise, active.codes(np.arange(len(active.voxels))))[1][:, 0]
     hopeless = float(np.median(similar))
     monkeypatch.setattr("nmap_reloc.representations.neumap.decode.HOPELESS", hopeless)
     monkeypatch.setattr("nmap_reloc.representations.neumap.decode.HOPEFUL", 1.0)
@@ -162,7 +162,7 @@ def test_of_many_keypoints_the_most_alike_go_on(decoder: NeumapDecoder, tiles: l
                                                 query: Features, monkeypatch: pytest.MonkeyPatch
                                                 ) -> None:
     active = decoder.load(tiles)
-    similar = decoder._met(query.descriptors, active.codes())[1][:, 0]
+    similar = decoder._met(query.descriptors, active.codes(np.arange(len(active.voxels))))[1][:, 0]
     monkeypatch.setattr("nmap_reloc.representations.neumap.decode.HOPEFUL", 0.0)
     found = decoder.decode(query, active)
     assert len(query) > FEWEST_HOPEFUL >= len(found) > 0

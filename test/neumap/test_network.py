@@ -32,7 +32,8 @@ def decode(network: NeumapNetwork, asked: Tensor, codes: Tensor, places: Tensor,
 
 
 def test_the_robot_looks_at_fewer_candidates(fresh: NeumapNetwork) -> None:
-    assert served(fresh).shape == fresh.shape  # it has no more than are served
+    fewest = NeumapNetwork(replace(fresh.shape, candidates=SERVED - 1))
+    assert served(fewest).shape == fewest.shape  # it has no more than are served
     trained = NeumapNetwork(replace(fresh.shape, candidates=2 * SERVED))
     robot = served(trained)
     assert robot.shape.candidates == SERVED and trained.shape.candidates == 2 * SERVED

@@ -145,9 +145,10 @@ class Guide:
 
 def alone(pairs: Correspondences, camera: Camera, solving: SolveOptions) -> list[Solution]:
     """What all pairs lead to, and those of each view alone."""
-    rows = [np.arange(len(pairs)), *(np.flatnonzero(pairs.voxels == view)
-                                     for view in np.unique(pairs.voxels))]
-    found = [solve(pairs.some(some), camera, solving) for some in rows]
+    once = replace(solving, searches=1)
+    found = [solve(pairs, camera, solving),
+             *(solve(pairs.some(np.flatnonzero(pairs.voxels == view)), camera, once)
+               for view in np.unique(pairs.voxels))]
     return [solution for solution in found if isinstance(solution, Solution)]
 
 

@@ -99,8 +99,8 @@ class Observer:
     def _scores(self, descriptors: Floats) -> tuple[npt.NDArray[np.int64], Floats]:
         active = self.voxels
         codes, keys, values, positions, voxels = (torch.tensor(a) for a in (
-            active.codes(), active.keys.astype(np.float32), active.values.astype(np.float32),
-            active.positions, active.voxels))
+            active.codes(np.arange(len(active.voxels))), active.keys.astype(np.float32),
+            active.values.astype(np.float32), active.positions, active.voxels))
         side = torch.tensor([active.side], dtype=torch.float32)
         chosen, scores = [], []
         for start in range(0, len(descriptors), CHUNK):

@@ -105,9 +105,10 @@ class NeumapDecoder:
         # Engines that plan ahead gain more from a size that comes again than from fewer.
         if self._decode.backend == "onnx" and len(hopeful) < len(first):
             decoded = hopeful
-            asked, first, chosen = asked[hopeful], first[hopeful], chosen[hopeful]
+            asked, first = asked.take(hopeful, axis=0), first.take(hopeful, axis=0)
+            chosen = chosen.take(hopeful, axis=0)
         out = self._decode({
-            "asked": asked, "first": first, "chosen": rows[chosen], "keys": active.keys,
+            "asked": asked, "first": first, "chosen": rows.take(chosen), "keys": active.keys,
             "values": active.values, "marks": active.marks, "positions": active.positions,
             "voxels": active.voxels, "side": np.array([active.side], np.float32)})
         confidence = (0.5 + 0.5 * np.tanh(0.5 * out["confidence"])).astype(np.float32)
@@ -120,7 +121,7 @@ class NeumapDecoder:
             features.keypoints[keypoints].astype(np.float64),
             out["coordinates"][good].astype(np.float64) + active.origin,
             confidence[good], keypoints.astype(np.int32), out["voxel"][good].astype(np.int32),
-            active.positions[rows[chosen[good, :OTHERS]]] + active.origin)
+            active.positions.take(rows.take(chosen[good, :OTHERS]), axis=0) + active.origin)
 
     def confirm(self, features: Features, active: Voxels, pairs: Correspondences, camera: Camera,
                 solution: Solution | Refusal, solving: SolveOptions

@@ -45,10 +45,13 @@ class Voxels:
         return sum(a.nbytes for a in (self.levels, self.ranges, self.keys, self.values, self.marks,
                                       self.positions, self.voxels))
 
-    def codes(self, rows: npt.NDArray[np.int64] | slice = slice(None)) -> Floats:
+    def codes(self, rows: npt.NDArray[np.int64]) -> Floats:
         """The codes of these rows [R x C]."""
-        ranges = self.ranges[rows]
-        return np.asarray(ranges[:, :1] + ranges[:, 1:] * self.levels[rows], np.float32)
+        ranges = self.ranges.take(rows, axis=0)
+        made: Floats = self.levels.take(rows, axis=0).astype(np.float32)
+        made *= ranges[:, 1:]
+        made += ranges[:, :1]
+        return made
 
 
 class Asked:
@@ -77,8 +80,8 @@ class Asked:
         self.codes = active.codes(self.rows)
         self.codes[count:] = 0  # copies must not rival originals: zeros are like nothing
         self.codes.flags.writeable = False
-        unit = self.codes[:count] / np.maximum(
-            np.linalg.norm(self.codes[:count], axis=1, keepdims=True), 1e-9)
+        unit = self.codes[:count].copy()
+        unit /= np.sqrt(np.maximum(np.einsum("ij,ij->i", unit, unit), 1e-18))[:, None]
         self.known = positions, unit, active.voxels[own].astype(np.int32)
 
     def is_of(self, active: Voxels, wanted: Ints | None, outlook: Outlook | None) -> bool:

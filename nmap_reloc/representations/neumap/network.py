@@ -44,15 +44,13 @@ class Block(nn.Module):
         self.query, self.out = nn.Linear(width, width), nn.Linear(width, width)
         self.mlp = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(),
                                  nn.Linear(2 * width, width))
-        # Which numbers are a head's: with it all heads are one product of matrices.
-        self.register_buffer("part", torch.eye(heads).repeat_interleave(self.size, 1),
-                             persistent=False)  # [H x W]
 
     def forward(self, state: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
         """state [N x W], keys and values [N x K x W], bias [N x K x H] -> [N x W]."""
-        part = self.part * self.size ** -0.5
-        query = self.query(self.norm_query(state))[:, None] * part  # [N x H x W]
-        weights = (keys @ query.transpose(1, 2) + bias).softmax(1)  # [N x K x H]
+        query = self.query(self.norm_query(state))[:, None] * self.size ** -0.5  # [N x 1 x W]
+        # As sums of products: matrices of so few rows and columns are slow to multiply.
+        alike = (keys * query).unflatten(2, (self.heads, self.size)).sum(3)  # [N x K x H]
+        weights = (alike + bias).softmax(1)
         state = state + self.out(self._own(weights.transpose(1, 2) @ values))
         return state + self.mlp(self.norm_mlp(state))
 

@@ -44,7 +44,7 @@ def registered(correspondences: Correspondences, camera: Camera, options: SolveO
     if len(found) < 2:
         return kept
     quick = replace(options, max_trials=min(MOST_TRIALS, options.max_trials),
-                    enough_inliers=0)  # no second attempt
+                    enough_inliers=0, searches=1)  # no second attempt
     for cluster in found[np.argsort(-counts, kind="stable")][:MOST_CLUSTERS]:
         rows = np.flatnonzero(correspondences.voxels == cluster)
         if len(rows) < REGISTERED:
