@@ -91,8 +91,7 @@ def _contradiction(solution: Solution, prior: PosePrior | None, options: GateOpt
     if prior is None:
         return None
     error = pose_error(solution.map_from_camera, prior.map_from_camera)
-    squared = float(error @ np.linalg.pinv(solution.covariance + prior.covariance, hermitian=True)
-                    @ error)
+    squared = float(error @ np.linalg.solve(solution.covariance + prior.covariance, error))
     if squared <= options.max_prior_distance:
         return None
     turned = angle_degrees(solution.map_from_camera, prior.map_from_camera)

@@ -16,6 +16,15 @@ from nmap_reloc.engines.base import Arrays
 from nmap_reloc.errors import NmapError
 
 KEPT = 2  # sizes that the network is ready for at a time
+# Microseconds that a thread without work looks for some before it sleeps. To be woken costs as
+# much, between a hundred operators of one run; for longer it would stand in other programs' way.
+SPIN = 50
+
+
+def bounds_spinning(version: str) -> bool:
+    """Whether this onnxruntime can end it; an older one spins for milliseconds, or never."""
+    major, minor = (int(part) for part in version.split(".")[:2])
+    return (major, minor) >= (1, 26)
 
 
 class Sessions:
@@ -52,8 +61,9 @@ class Sessions:
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = self._threads
         settings.log_severity_level = 3
-        # Waiting threads sleep: a robot has other work for its processors.
-        settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        spin = SPIN if bounds_spinning(onnxruntime.__version__) else 0
+        settings.add_session_config_entry("session.intra_op.allow_spinning", str(int(spin > 0)))
+        settings.add_session_config_entry("session.intra_op.spin_duration_us", str(spin))
         for axis, size in sizes.items():
             settings.add_free_dimension_override_by_name(axis, size)
         try:
