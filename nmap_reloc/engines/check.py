@@ -36,7 +36,8 @@ def agreement(network: str, engine: Engine, reference: Engine) -> Iterator[Agree
     """At a small size and at the usual one."""
     ranges = RANGES[graph_of(network)]
     for share in (0.2, 1.0):
-        sizes = {axis: max(r.least, int(r.usual * share) // 32 * 32) for axis, r in ranges.items()}
+        sizes = {axis: max(r.least, int(r.usual * share) // 32 * 32 or r.usual)
+                 for axis, r in ranges.items()}
         inputs = _inputs(network, engine, sizes)
         (a, fast), (b, slow) = _timed(engine, inputs), _timed(reference, inputs)
         agree, tolerance = _agree(graph_of(network), a, b)

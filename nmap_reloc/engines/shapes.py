@@ -41,8 +41,9 @@ RANGES: dict[str, dict[str, Range]] = {
     "neumap-unfold": {"codes": Range(1, 8192, 1 << 20)},
     # the codes of the voxels that are looked at; fewer than 16 are filled up (loaded.py)
     "neumap-meet": {"keypoints": KEYPOINTS, "codes": Range(16, 8192, 1 << 18)},
-    # the hopeful keypoints, and again all codes that are loaded
-    "neumap-decode": {"keypoints": KEYPOINTS, "codes": Range(1, 8192, 1 << 20)},
+    # the hopeful keypoints, fewer candidates of each with a prior, and again all codes loaded
+    "neumap-decode": {"keypoints": KEYPOINTS, "candidates": Range(2, 4, 16),
+                      "codes": Range(1, 8192, 1 << 20)},
     # all points of a tile that is loaded
     "squeezer-restore": {"codes": Range(1, 8192, 1 << 20)},
 }
@@ -58,10 +59,10 @@ AXES: dict[str, dict[str, dict[int, str]]] = {
                     "there": {0: "views", 1: "landmarks"}},
     "neumap-unfold": {"codes": {0: "codes"}, "factors": {0: "codes"}},
     "neumap-meet": {"descriptors": {0: "keypoints"}, "codes": {0: "codes"}},
-    "neumap-decode": {"asked": {0: "keypoints"}, "first": {0: "keypoints"},
-                      "chosen": {0: "keypoints"}, "keys": {1: "codes"}, "values": {1: "codes"},
-                      "marks": {0: "codes"}, "positions": {0: "codes"}, "voxels": {0: "codes"},
-                      "side": {}},
+    "neumap-decode": {"asked": {0: "keypoints"}, "first": {0: "keypoints", 1: "candidates"},
+                      "chosen": {0: "keypoints", 1: "candidates"}, "keys": {1: "codes"},
+                      "values": {1: "codes"}, "marks": {0: "codes"}, "positions": {0: "codes"},
+                      "voxels": {0: "codes"}, "side": {}},
     "squeezer-restore": {"codes": {0: "codes"}, "precision": {}},
 }
 # The first axis of a graph's outputs, and of some of its inputs, where the rows are independent.

@@ -14,7 +14,8 @@ from nmap_reloc.engines.device import device_thread
 from nmap_reloc.engines.shapes import RANGES
 
 DOUBLE = Path(__file__).parent / "fake_tensorrt"
-USUAL = {"height": 96, "width": 128, "keypoints": 64, "codes": 256, "views": 2, "landmarks": 32}
+USUAL = {"height": 96, "width": 128, "keypoints": 64, "candidates": 4, "codes": 256, "views": 2,
+         "landmarks": 32}
 MODULES = ("tensorrt", "pycuda", "fake_gpu", "fake_libcuda", "documented")
 
 

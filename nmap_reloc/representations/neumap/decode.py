@@ -25,6 +25,7 @@ CONFIDENT = 0.02  # below this a correspondence is not worth a RANSAC sample (th
 HOPELESS = 0.5  # a keypoint less like every code than this is dropped after the first meeting
 ALIKE = 0.6  # cosine from which a keypoint near a projected code is it
 ONCE = ConfirmOptions(radius=4.0, rounds=1)  # pixels; more of either gain nothing
+EXPECTED = 4  # of a keypoint's candidates suffice where a prior has ruled out most rivals
 OTHERS = 4  # of a keypoint's candidates that the pose may choose from once there is one
 HOPEFUL = 0.75  # share of the keypoints that go on at most, and
 FEWEST_HOPEFUL = 256  # of how many none is dropped for being one of many
@@ -98,6 +99,8 @@ class NeumapDecoder:
             return nothing()
         asked, first, chosen = self._met(features.descriptors, codes)
         self._met_before = features, asked
+        if outlook is not None:
+            first, chosen = first[:, :EXPECTED], chosen[:, :EXPECTED]
         hopeful = self._hopeful(first[:, 0])
         if not len(hopeful):
             return nothing()

@@ -67,7 +67,7 @@ class MeetGraph(Exportable):
 
 
 class DecodeGraph(Exportable):
-    """NeumapNetwork.settle; the number of keypoints and of codes may vary.
+    """NeumapNetwork.settle; the number of keypoints, of candidates and of codes may vary.
 
     Keys, values and marks are halves: they are most of what a loaded tile takes in memory.
     """
@@ -79,8 +79,8 @@ class DecodeGraph(Exportable):
         self.network = served(network)
         s = self.network.shape
         self.input_shapes = {
-            "asked": (-1, s.code_width), "first": (-1, s.candidates),
-            "chosen": (-1, s.candidates), "keys": (s.blocks, -1, s.width),
+            "asked": (-1, s.code_width), "first": (-1, -1), "chosen": (-1, -1),
+            "keys": (s.blocks, -1, s.width),
             "values": (s.blocks, -1, s.width), "marks": (-1, s.code_width),
             "positions": (-1, 3), "voxels": (-1,), "side": (1,)}
 
@@ -94,8 +94,9 @@ class DecodeGraph(Exportable):
                 torch.rand(s.blocks, m, s.width).half(), torch.rand(s.blocks, m, s.width).half(),
                 torch.rand(m, s.code_width).half(), torch.rand(m, 3), torch.arange(m) // 10,
                 torch.ones(1)), \
-            ({0: "keypoints"}, {0: "keypoints"}, {0: "keypoints"}, {1: "codes"}, {1: "codes"},
-             {0: "codes"}, {0: "codes"}, {0: "codes"}, {})
+            ({0: "keypoints"}, {0: "keypoints", 1: "candidates"},
+             {0: "keypoints", 1: "candidates"}, {1: "codes"}, {1: "codes"}, {0: "codes"},
+             {0: "codes"}, {0: "codes"}, {})
 
 
 def make(sizes: Mapping[str, Any]) -> NeumapNetwork:

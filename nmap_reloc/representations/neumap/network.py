@@ -137,7 +137,7 @@ class NeumapNetwork(nn.Module):
         each code's voxel; side [1] of a voxel, map units. Keys, values and marks may be halves.
         -> coordinates [N x 3], confidence logits [N], voxel [N], final logits [N x K].
         """
-        count, total = self.shape.candidates, keys.shape[1]
+        count, total = chosen.shape[1], keys.shape[1]
         # Coordinates first: engines subtract and add whole rows of candidates.
         place = positions[chosen.flatten()].T.unflatten(1, (-1, count))  # [3 x N x K]
         bias = self._bias(first, place, voxels[chosen], side)
@@ -163,7 +163,7 @@ class NeumapNetwork(nn.Module):
         same = (owner == owner[:, :1]).to(first.dtype)
         related = torch.stack([first, first[:, :1] - first, (1 + 8 * distance).log(),
                                (-distance).exp(), same])  # [5 x N x K]
-        bias = self.relate(related.flatten(1).T).unflatten(0, (-1, self.shape.candidates))
+        bias = self.relate(related.flatten(1).T).unflatten(0, (-1, first.shape[1]))
         return bias.split(self.shape.heads, 2)
 
     def decode(self, descriptors: Tensor, codes: Tensor, keys: Tensor, values: Tensor,
