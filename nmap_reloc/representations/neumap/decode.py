@@ -162,8 +162,10 @@ class NeumapDecoder:
 def open_decoder(network: str, features: str, backend: str, weights: Path | None,
                  threads: int) -> NeumapDecoder:
     """NmapError: the network is missing, or nothing can run it."""
-    unfold, meet, decode = (open_engine(f"{network}-{part}", backend, weights, threads)
-                            for part in ("unfold", "meet", "decode"))
+    # A tile is unfolded in one thread, of the priority that its caller has: images come first.
+    unfold = open_engine(f"{network}-unfold", backend, weights, 1)
+    meet, decode = (open_engine(f"{network}-{part}", backend, weights, threads)
+                    for part in ("meet", "decode"))
     return NeumapDecoder(unfold, meet, decode, content_hash(network, weights))
 
 
