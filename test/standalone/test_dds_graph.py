@@ -63,7 +63,9 @@ def test_another_domain_is_silent(domain: Domain, peer: Start) -> None:
     near.hear()
     wait(lambda: inbox.samples)
     time.sleep(0.3)
-    assert inbox.reader.matched() == 1 and len(inbox.samples) == 1
+    assert inbox.reader.matched() == 1
+    # it may have been found between the two that the near one writes
+    assert len({sample.publication for sample in inbox.samples}) == 1
 
 
 def test_who_hears_whom(domain: Domain, peer: Start) -> None:
