@@ -16,7 +16,7 @@ class GateOptions:
     """What a pose must show. None: not asked for."""
 
     min_inliers: int = 12            # fewer agree by chance somewhere in a large map
-    min_inlier_ratio: float = 0.02   # of all correspondences
+    min_inlier_ratio: float = 0.02   # of the keypoints that have correspondences
     min_spread: float = 0.02         # deviation along the inliers' thin axis / image diagonal
     max_residual: float = 6.0        # pixels, rms; chance fills the 12 px of RANSAC evenly: 8.5
     max_relative_sigma: float = 0.1  # deviation of the position / median distance of the inliers
@@ -30,18 +30,21 @@ def judge(solution: Solution, correspondences: Correspondences, prior: PosePrior
           options: GateOptions | None = None) -> Refusal | None:
     """None where the pose is accepted, else the first reason against it with value and limit."""
     options = options or GateOptions()
-    reason = (_support(solution, options) or _spread(solution, correspondences, options)
+    reason = (_support(solution, correspondences, options)
+              or _spread(solution, correspondences, options)
               or _certainty(solution, correspondences, options)
               or _contradiction(solution, prior, options))
     return None if reason is None else Refusal("gate", reason)
 
 
-def _support(solution: Solution, options: GateOptions) -> str | None:
-    count, total = int(solution.inliers.sum()), len(solution.inliers)
+def _support(solution: Solution, correspondences: Correspondences, options: GateOptions
+             ) -> str | None:
+    """A keypoint may have several correspondences, but sees one point."""
+    count, total = int(solution.inliers.sum()), len(np.unique(correspondences.keypoints))
     if count < options.min_inliers:
         return f"{count} inliers of {total}: at least {options.min_inliers} are needed"
     if count < options.min_inlier_ratio * total:
-        return (f"{count / total:.1%} of {total} correspondences are inliers: at least "
+        return (f"{count / total:.1%} of {total} keypoints are inliers: at least "
                 f"{options.min_inlier_ratio:.1%} are needed")
     if solution.residual > options.max_residual:
         return (f"residual {solution.residual:.2f} px: at most {options.max_residual:g} px is "

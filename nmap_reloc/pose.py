@@ -12,8 +12,9 @@ import numpy.typing as npt
 from nmap_reloc.chance import log_false_alarms
 from nmap_reloc.errors import NmapError
 from nmap_reloc.geometry import Rigid
-from nmap_reloc.hypothesis import Solver, hypothesis
-from nmap_reloc.refine import MINIMUM, ROUGH, Fit, approach, refine
+from nmap_reloc.hypothesis import hypothesis
+from nmap_reloc.ransac import Solver
+from nmap_reloc.refine import MINIMUM, ROUGH, Agreed, Fit, approach, refine
 from nmap_reloc.reprojection import Indices, Observed, planes_of
 from nmap_reloc.second_look import look_again
 from nmap_reloc.types import Camera, Correspondences, Refusal
@@ -88,12 +89,9 @@ def solve(correspondences: Correspondences, camera: Camera, options: SolveOption
     if isinstance(found, Refusal):
         return found
     seen, normalized, usable = found
-    start = hypothesis(seen, normalized, correspondences.confidences[usable], camera,
+    first = hypothesis(seen, normalized, correspondences.confidences[usable], camera,
                        choose_solver(options.solver), options, guess)
-    if start is None:
-        return Refusal("solve", f"no pose within {options.max_error:g} px of {MINIMUM} of the "
-                                f"{len(usable)} correspondences")
-    return _settled(start, seen, usable, correspondences, camera, options)
+    return _settled(first, seen, usable, correspondences, camera, options)
 
 
 def solve_from(start: Rigid, correspondences: Correspondences, camera: Camera,
@@ -104,15 +102,16 @@ def solve_from(start: Rigid, correspondences: Correspondences, camera: Camera,
     if isinstance(found, Refusal):
         return found
     seen, _, usable = found
-    return _settled(start, seen, usable, correspondences, camera, options)
+    first = approach(start, seen, options.max_error, options.min_error, ROUGH)
+    return _settled(first, seen, usable, correspondences, camera, options)
 
 
-def _settled(start: Rigid, seen: Observed, usable: Indices, correspondences: Correspondences,
-             camera: Camera, options: SolveOptions) -> Solution | Refusal:
+def _settled(first: Agreed | None, seen: Observed, usable: Indices,
+             correspondences: Correspondences, camera: Camera, options: SolveOptions
+             ) -> Solution | Refusal:
     """The refined pose, its inliers among all pairs, and how well they determine it. Chance is
     judged by the first look: the second finds agreement because it looks for it."""
     errors, others = (options.max_error, options.min_error), correspondences.others
-    first = approach(start, seen, *errors, ROUGH)
     points, fit = seen.points, None
     if first is not None:
         if others is not None:

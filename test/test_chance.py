@@ -7,10 +7,12 @@ import pytest
 from pose_scene import FISHEYE, PINHOLE, POSE, observe, pairs, points_in_view
 from scipy.stats import binom
 
-from nmap_reloc.chance import log_tail
+from nmap_reloc.chance import log_false_alarms, log_tail, surest_log_false_alarms
 from nmap_reloc.gate import GateOptions, judge
 from nmap_reloc.pose import Solution, solve
+from nmap_reloc.reprojection import Observed, look, planes_of
 from nmap_reloc.types import Camera, Correspondences
+from nmap_reloc.undistort import undistort_with_scale
 
 LIMIT = GateOptions().max_log_false_alarms
 
@@ -43,6 +45,29 @@ def test_wrong_pairs_alone_are_chance() -> None:
         solution = solve(mixed(PINHOLE, 0, 500, seed), PINHOLE)
         if isinstance(solution, Solution):
             assert solution.log_false_alarms > LIMIT
+
+
+def alarms(seen: Correspondences, surest_first: bool) -> tuple[float, float]:
+    """At the true pose: by the surest and by all."""
+    observed = Observed(planes_of(*undistort_with_scale(seen.points2D, PINHOLE)),
+                        seen.points3D.T.copy(), seen.keypoints)
+    sight, size = look(POSE, observed), (PINHOLE.width, PINHOLE.height)
+    order = np.arange(len(seen))
+    return (surest_log_false_alarms(sight, observed, order if surest_first else order[::-1], size),
+            log_false_alarms(sight, observed, sight.squared < 16.0, size))
+
+
+def test_pairs_that_agree_weigh_more_where_they_are_the_surest() -> None:
+    seen = mixed(PINHOLE, 12, 600, 1)
+    surest, plain = alarms(seen, True)
+    assert surest < plain - 5
+    last, plain = alarms(seen, False)  # nothing is gained, and little lost, by having looked
+    assert plain <= last < plain + 2
+
+
+def test_the_surest_of_wrong_pairs_are_chance() -> None:
+    for seed in range(6):
+        assert alarms(mixed(PINHOLE, 0, 600, seed), True)[0] > -2
 
 
 def test_a_landmark_found_by_many_keypoints_counts_once() -> None:

@@ -53,8 +53,10 @@ def test_support_is_asked_for(good: tuple[Solution, Correspondences]) -> None:
     few = dataclasses.replace(solution, inliers=np.arange(100) < 11)
     assert reason(few, seen) == "11 inliers of 100: at least 12 are needed"
     rare = dataclasses.replace(solution, inliers=np.arange(1000) < 15)
-    assert reason(rare, seen) == (
-        "1.5% of 1000 correspondences are inliers: at least 2.0% are needed")
+    many = seen.some(np.resize(np.arange(100), 1000))
+    each = dataclasses.replace(many, keypoints=np.arange(1000, dtype=np.int32))
+    assert reason(rare, each) == "1.5% of 1000 keypoints are inliers: at least 2.0% are needed"
+    assert "keypoints are inliers" not in str(judge(rare, many))  # of 100 keypoints, each with ten
     rough = dataclasses.replace(solution, residual=7.5)
     assert reason(rough, seen) == "residual 7.50 px: at most 6 px is accepted"
 

@@ -4,10 +4,12 @@ In every view that finds it, a landmark gives
 
     log(1 + worth / (1 + worth that its region has already))        near landmarks are worth less
   + log det of the information on the view's pose, after - before   the pose they lead to counts
+  + URGENT worth exp(-worth that the view has already / FOUND)      few in a view find no pose
 
-Both are submodular, so the greedy choice is near the best (Nemhauser et al., 1978). The first is
+All are submodular, so the greedy choice is near the best (Nemhauser et al., 1978). The first is
 the probabilistic K-cover of Cao and Snavely (2014) in spirit. It alone keeps what many views find,
-which lies far off and says little of where the camera stands.
+which lies far off and says little of where the camera stands; and where few are kept, views that
+share little with others would go without.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from nmap_reloc.types import Doubles
 
 REGIONS = 4  # a view is divided into REGIONS x REGIONS
 BELIEVED = 0.05  # what is known of a view's pose without landmarks: of its depth, and radians
+URGENT, FOUND = 10.0, 4.0  # see above; worth is less than one, so that is some ten landmarks
 NEARLY = 0.95  # of the best that may still come: a landmark that adds so much is taken
 
 
@@ -53,11 +56,12 @@ def sightings(landmarks: Landmarks, owners: Indices, frames: Indices, regions: I
 
 
 class Frames:
-    """What all views have so far: worth by region, the covariance of each pose [V x 6 x 6]."""
+    """What all views have so far: worth, that by region, the covariance of each pose
+    [V x 6 x 6]."""
 
     def __init__(self, seen: Sightings, views: int):
         self._seen = seen
-        self._served = np.zeros(views * REGIONS ** 2)
+        self._found, self._served = np.zeros(views), np.zeros(views * REGIONS ** 2)
         self._pose = np.tile(BELIEVED ** 2 * np.eye(6), (views, 1, 1))
 
     def gains(self, first: int, end: int) -> Doubles:
@@ -66,8 +70,10 @@ class Frames:
         rows = seen.rows[first:end]
         told = rows @ self._pose[seen.frames[first:end]] @ rows.transpose(0, 2, 1)
         pose = (1 + told[:, 0, 0]) * (1 + told[:, 1, 1]) - told[:, 0, 1] * told[:, 1, 0]
-        cover = seen.worth[first:end] / (1 + self._served[seen.regions[first:end]])
-        return np.asarray(np.log(pose) + np.log1p(cover))
+        worth = seen.worth[first:end]
+        cover = worth / (1 + self._served[seen.regions[first:end]])
+        urgent = worth * np.exp(-self._found[seen.frames[first:end]] / FOUND)
+        return np.asarray(np.log(pose) + np.log1p(cover) + URGENT * urgent)
 
     def add(self, first: int, end: int) -> None:
         """A landmark's sightings; no view has two of them."""
@@ -77,6 +83,7 @@ class Frames:
         self._pose[frames] -= told @ np.linalg.solve(np.eye(2) + rows @ told,
                                                      told.transpose(0, 2, 1))
         self._served[seen.regions[first:end]] += seen.worth[first:end]
+        self._found[frames] += seen.worth[first:end]
 
 
 def choose(seen: Sightings, views: int, count: int) -> Indices:

@@ -26,7 +26,6 @@ from nmap_reloc.types import Floats, Ints
 
 FEWEST_POINTS = 32  # a map with fewer can't be localized against
 FULL_BITS, FINE_BITS, FEWEST_BITS = 8, 4, 2
-ENOUGH = 0.5  # of all landmarks: with so many, finer descriptors serve better than more points
 COVERS = {"random": at_random, "kc": k_cover, "kcp": probabilistic_k_cover}
 CELLS_ACROSS = 16  # of a tile, in which clusters are placed
 
@@ -63,9 +62,10 @@ class SqueezerMaker:
         return self._cut(self._ranked(count)[:count])
 
     def _bits_within(self) -> int:
-        """The finest with which ENOUGH of the landmarks fit, else the coarsest."""
+        """The finest with which all landmarks fit, else the coarsest: more points serve better
+        than finer ones."""
         for bits in (FULL_BITS, FINE_BITS):
-            if self._estimate(bits) >= ENOUGH * len(self._landmarks):
+            if self._estimate(bits) >= len(self._landmarks):
                 return bits
         return FEWEST_BITS
 

@@ -113,7 +113,8 @@ class _Localizing:
         GateOptions.min_inliers, "Fewer agree by chance somewhere in a large map.", low=6,
         high=10000)
     min_inlier_ratio: float = described(
-        GateOptions.min_inlier_ratio, "Inliers / correspondences, at least.", low=0.0, high=1.0)
+        GateOptions.min_inlier_ratio, "Inliers / keypoints that have correspondences, at least.",
+        low=0.0, high=1.0)
     min_spread: float = described(
         GateOptions.min_spread, "Deviation of the inliers along their thin axis / image diagonal, "
         "at least.", low=0.0, high=0.5)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from synthetic_landmarks import features_of, world
 
-from nmap_reloc.mapping.choice import BELIEVED, Frames
+from nmap_reloc.mapping import choice
+from nmap_reloc.mapping.choice import BELIEVED, FOUND, URGENT, Frames, Sightings, choose
 from nmap_reloc.mapping.landmarks import Landmarks
 from nmap_reloc.refine import refine
 from nmap_reloc.representations.squeezer.choice import rank, sightings
@@ -71,7 +72,7 @@ def test_gains_are_those_of_the_determinant(scene: Landmarks, judged: Judged) ->
     seen = sightings(scene, judged.points)
     frames = Frames(seen, len(scene.views))
     information = np.tile(np.eye(6) / BELIEVED ** 2, (len(scene.views), 1, 1))
-    served = np.zeros(len(scene.views) * 16)
+    served, found = np.zeros(len(scene.views) * 16), np.zeros(len(scene.views))
     rich = np.argsort(-np.diff(seen.starts))[:6]
     for index in rich.tolist():
         first, end = seen.starts[index], seen.starts[index + 1]
@@ -81,8 +82,29 @@ def test_gains_are_those_of_the_determinant(scene: Landmarks, judged: Judged) ->
         pose = np.linalg.slogdet(information)[1].sum() - before
         cover = np.log1p(seen.worth[first:end] / (1 + served[seen.regions[first:end]])).sum()
         served[seen.regions[first:end]] += seen.worth[first:end]
-        assert abs(frames.gains(first, end).sum() - pose - cover) < 1e-6
+        worth, views = seen.worth[first:end], seen.frames[first:end]
+        urgent = URGENT * (worth * np.exp(-found[views] / FOUND)).sum()
+        found[views] += worth
+        assert abs(frames.gains(first, end).sum() - pose - cover - urgent) < 1e-6
         frames.add(first, end)
+
+
+def test_a_view_that_shares_little_is_served_before_all_have_plenty(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixty landmarks that twelve views find, and twenty that only one other view does."""
+    rng = np.random.default_rng(0)
+    frames = np.concatenate([np.tile(np.arange(12), 60), np.full(20, 12)])
+    owners = np.concatenate([np.repeat(np.arange(60), 12), 60 + np.arange(20)])
+    regions = frames * choice.REGIONS ** 2 + rng.integers(0, choice.REGIONS ** 2, len(frames))
+    seen = Sightings(np.searchsorted(owners, np.arange(81)), frames, regions,
+                     np.full(len(frames), 0.7), rng.normal(size=(len(frames), 2, 6)))
+
+    def lonely() -> int:
+        return int((choose(seen, 13, 50) >= 60).sum())
+
+    with_urgency = lonely()
+    monkeypatch.setattr(choice, "URGENT", 0.0)
+    assert with_urgency >= 5 and lonely() == 0
 
 
 def test_few_points_serve_every_view(scene: Landmarks, judged: Judged) -> None:
