@@ -17,7 +17,8 @@ SHORT = ("scene", "map", "bytes", "localized", "median error", "query / SIFT")
 
 
 def bench(
-    scenes: Annotated[list[Path], typer.Argument(help="Scenes with a map and query split.")],
+    scenes: Annotated[list[Path], typer.Argument(
+        help="Scenes with a map and query split; with --folds any.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the results.")] =
         Path("bench"),
     representations: Annotated[str, typer.Option(
@@ -46,6 +47,9 @@ def bench(
     )] = False,
     foreign: Annotated[int, typer.Option(
         min=0, help="Queries of each other scene that are asked, too: all must be refused.")] = 0,
+    folds: Annotated[int, typer.Option(
+        min=0, help="Ask the map images instead of the queries, each of a map made without it, "
+                    "in so many parts: for scenes with few queries, or none. 0: no.")] = 0,
     selection: Annotated[str | None, typer.Option(
         help="Further rows of squeezer, ways to choose its points, comma-separated: learned, qp, "
              "spatial, topk, kcp, kc, random.")] = None,
@@ -79,9 +83,10 @@ def bench(
                   parse_reference_bytes(reference_bytes or ()), parse_decoders(decoder or ()),
                   speed_images, foreign,
                   parse_selections(selection, points) if selection else (),
-                  parse_per_view(per_view) if per_view else ())
+                  parse_per_view(per_view) if per_view else (), folds)
     results = Results(output, machine())
-    rows = measure(open_scenes(scenes), order, Workshop(work, keypoints, backend), results.save)
+    rows = measure(open_scenes(scenes, split=not folds or foreign > 0), order,
+                   Workshop(work, keypoints, backend), results.save)
     print_rows(rows)
     print(output / "bench.json")
     if curve:
@@ -109,8 +114,8 @@ def draw(output: Path, rows: list[Row], readme: Path | None) -> None:
         print(file)
 
 
-def open_scenes(paths: list[Path]) -> dict[str, Source]:
-    """By folder name. NmapError: one name twice, or a scene without a split."""
+def open_scenes(paths: list[Path], split: bool = True) -> dict[str, Source]:
+    """By folder name. NmapError: one name twice, or a scene without a split that needs one."""
     from nmap_reloc.evaluation.bench import queries_of
     from nmap_reloc.mapping.sources import open_source
 
@@ -120,7 +125,8 @@ def open_scenes(paths: list[Path]) -> dict[str, Source]:
         if name in scenes:
             raise NmapError(f"{path}: a second scene named {name}; rename one of the folders")
         scenes[name] = open_source(path)
-        queries_of(scenes[name])
+        if split:
+            queries_of(scenes[name])
     return scenes
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from nmap_reloc.errors import NmapError
 from nmap_reloc.evaluation.evaluate import Localizes, camera_centres, evaluate
+from nmap_reloc.evaluation.folds import folds, together
 from nmap_reloc.evaluation.foreign import ask_foreign
 from nmap_reloc.evaluation.options import UNCOMPRESSED, Budget, Kind, compared
 from nmap_reloc.evaluation.rows import Row
@@ -48,7 +49,9 @@ class Order:
     decoders: weights for an additional row per budget, by scene (None: for every scene).
     speed_images: how many queries are timed against SIFT (0: none). foreign: how many queries of
     each other scene are asked as well. selections: further rows of squeezer maps; per_view: of
-    maddr and pq, with so many keypoints of each view.
+    maddr and pq, with so many keypoints of each view. folds: in so many parts the map images are
+    asked instead of the queries (0: they are not; see folds.py), the first part's map being timed
+    and asked about other scenes.
     """
 
     kinds: tuple[Kind, ...]
@@ -59,6 +62,7 @@ class Order:
     foreign: int = 0
     selections: tuple[Selection, ...] = ()
     per_view: tuple[int, ...] = ()
+    folds: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,13 +82,14 @@ def bench(scenes: Mapping[str, Source], order: Order, workshop: Makes,
     """
     rows: list[Row] = []
     for scene, source in scenes.items():
+        parts = folds(source, order.folds) if order.folds else [source]
         others = {name: _spread(queries_of(other), order.foreign)
                   for name, other in scenes.items() if name != scene and order.foreign}
         reference = order.reference_bytes.get(scene)
         if reference is None:
             reference = workshop.landmarks(scene, source, *REFERENCE).observation_bytes()
         for job in jobs(scene, order):
-            rows.append(_measure(scene, source, others, job, reference, order, workshop))
+            rows.append(_measure(scene, parts, others, job, reference, order, workshop))
             finished(rows)
     return rows
 
@@ -113,32 +118,38 @@ def queries_of(source: Source) -> tuple[PosedImage, ...]:
     """The split's queries. NmapError where a scene has none to measure with."""
     if source.split is None or not source.split.get("query"):
         raise NmapError(f"{source.path}: no split into map and query images; a bench needs one "
-                        "(split.json), `nmap-reloc evaluate` does not")
+                        "(split.json), or --folds 5; `nmap-reloc evaluate` needs none")
     return source.named("query")
 
 
-def _measure(scene: str, source: Source, others: Mapping[str, Sequence[PosedImage]], job: Job,
-             reference: int, order: Order, workshop: Makes) -> Row:
+def _measure(scene: str, parts: Sequence[Source], others: Mapping[str, Sequence[PosedImage]],
+             job: Job, reference: int, order: Order, workshop: Makes) -> Row:
     budget = None if job.budget is None else job.budget.bytes(reference)
     selected = job.kind.selection.label if job.kind.selection else ""
-    row = Row(scene, job.kind, job.budget.label if job.budget else selected, budget,
+    row = Row(scene if len(parts) == 1 else f"{scene}-{len(parts)}-folds", job.kind,
+              job.budget.label if job.budget else selected, budget,
               job.decoder.stem if job.decoder else "", reference)
+    measured = []
     try:
-        queries = queries_of(source)
-        landmarks = workshop.landmarks(scene, source, job.kind.features, workshop.keypoints)
-        start = time.perf_counter()
-        site = workshop.site(scene, landmarks, job.kind, budget, job.decoder)
-        row = replace(row, build_seconds=time.perf_counter() - start)
-        localizer = workshop.open(site, job.decoder)
-        found = evaluate(localizer, queries, centres=camera_centres(source.images),
-                         bytes_by_part=workshop.bytes_by_part(site),
-                         description=f"{scene} {row.name}")
-        foreign = ask_foreign(localizer, others, f"{scene} {row.name}") if others else None
-        chosen = _spread(queries, order.speed_images)
-        speed = compare(localizer, chosen) if chosen else None
+        for source in parts:
+            queries = queries_of(source)
+            landmarks = workshop.landmarks(scene, source, job.kind.features, workshop.keypoints)
+            start = time.perf_counter()
+            site = workshop.site(scene, landmarks, job.kind, budget, job.decoder)
+            seconds = time.perf_counter() - start
+            localizer = workshop.open(site, job.decoder)
+            measured.append(evaluate(
+                localizer, queries, centres=camera_centres(source.images),
+                bytes_by_part=workshop.bytes_by_part(site), description=f"{scene} {row.name}"))
+            if source is parts[0]:
+                chosen = _spread(queries, order.speed_images)
+                row = replace(
+                    row, build_seconds=seconds,
+                    foreign=ask_foreign(localizer, others, f"{scene} {row.name}") if others
+                    else None, speed=compare(localizer, chosen) if chosen else None)
     except NmapError as error:
         return replace(row, problem=str(error))
-    return replace(row, evaluation=found, speed=speed, foreign=foreign)
+    return replace(row, evaluation=together(measured))
 
 
 def _spread(images: Sequence[PosedImage], count: int) -> list[PosedImage]:
