@@ -22,6 +22,7 @@ from nmap_reloc.pose import Solution, SolveOptions
 from nmap_reloc.representations import open_decoder
 from nmap_reloc.representations.maddr import decode, views
 from nmap_reloc.representations.maddr.decode import MaddrDecoder
+from nmap_reloc.representations.maddr.nearest import nearest
 from nmap_reloc.representations.maddr.views import Views, agreed, choose
 from nmap_reloc.types import Features, PosePrior, Refusal
 
@@ -207,6 +208,38 @@ def test_a_pose_that_was_not_found_is_looked_for_again(
     assert len(found.inliers) == len(stands_on)
     away = found.map_from_camera.translation - view.map_from_camera.translation
     assert np.linalg.norm(away) < 0.1
+
+
+def test_nearest_neighbours_stand_in_where_the_matcher_is_blind(
+        decoder: MaddrDecoder, pieces: list[Piece], scene: Landmarks, query: Features,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    view, active = scene.held_out[0], decoder.load([p.tile for p in pieces])
+    pairs = decoder.decode(query, active)
+    monkeypatch.setattr(decoder, "_look", None)  # not asked
+    found, stands_on = decoder.confirm(query, active, pairs, view.camera,
+                                       Refusal("solve", "no pose"), SolveOptions())
+    assert isinstance(found, Solution) and found.log_false_alarms < -20
+    assert len(found.inliers) == len(stands_on)
+    away = found.map_from_camera.translation - view.map_from_camera.translation
+    assert np.linalg.norm(away) < 0.1
+
+
+def test_nearest_neighbours_are_mutual_and_of_similar_views(
+        decoder: MaddrDecoder, pieces: list[Piece], query: Features) -> None:
+    active = decoder.load([p.tile for p in pieces])
+    found = nearest(query, active)
+    similar = views.similar(query, active, np.arange(len(active), dtype=np.int32))
+    assert len(found) > 20 and (np.diff(found.confidences) <= 0).all()
+    assert len(similar) == min(views.SIMILAR, len(active))
+    allowed = np.unique(np.concatenate([active.shown[v] for v in similar]))
+    likeness = query.descriptors @ active.descriptors[allowed].T
+    for keypoint, point in zip(found.keypoints, found.points3D, strict=True):
+        landmark = int(likeness[keypoint].argmax())
+        np.testing.assert_array_equal(active.positions[allowed[landmark]], point)
+        assert likeness[:, landmark].argmax() == keypoint
+    assert all(np.isin(np.flatnonzero((active.positions == point).all(1)),
+                       active.shown[owner]).any()
+               for owner, point in zip(found.voxels, found.points3D, strict=True))
 
 
 def test_nothing_found_stays_nothing(decoder: MaddrDecoder, pieces: list[Piece],

@@ -13,7 +13,7 @@ from nmap_reloc.engines import open_engine
 from nmap_reloc.engines.base import Engine
 from nmap_reloc.errors import NmapError
 from nmap_reloc.maps.tile import Tile
-from nmap_reloc.pose import Solution, SolveOptions
+from nmap_reloc.pose import Solution, SolveOptions, solve
 from nmap_reloc.representations.maddr.consensus import QUICK, THOROUGH, Asking, agree
 from nmap_reloc.representations.maddr.guide import Assignment, Guide, alone, likeliest
 from nmap_reloc.representations.maddr.layout import (
@@ -22,6 +22,7 @@ from nmap_reloc.representations.maddr.layout import (
     positions_in,
     restored,
 )
+from nmap_reloc.representations.maddr.nearest import nearest
 from nmap_reloc.representations.maddr.views import Views, agreed, choose, load
 from nmap_reloc.types import Camera, Correspondences, Features, Floats, Ints, Refusal
 from nmap_reloc.weights import content_hash
@@ -74,12 +75,19 @@ class MaddrDecoder:
     def _again(self, features: Features, active: Views, pairs: Correspondences, camera: Camera,
                solution: Solution | Refusal, solving: SolveOptions
                ) -> tuple[Solution | Refusal, Correspondences]:
-        """The likeliest pose under all that the matcher says of the same views, asked about all
-        keypoints and landmarks: from those to which the pairs of each view alone lead, or, where
-        none is surely right, those that more neighbours agree on."""
+        """What nearest neighbours lead to, if that is clear. Else the likeliest pose under all
+        that the matcher says of the same views, asked about all keypoints and landmarks: from
+        those to which the pairs of each view alone lead, or, where none is surely right, those
+        that more neighbours agree on."""
         views = np.unique(pairs.voxels)
         if not len(views):
             return solution, pairs
+        near = nearest(features, active)
+        found = solve(near, camera, solving)
+        known_chance = 0.0 if isinstance(solution, Refusal) else solution.log_false_alarms
+        if isinstance(found, Solution) \
+                and found.log_false_alarms < min(CLEAR, INDEPENDENT * known_chance):
+            return found, near
         looked = self._look(features, active, views, len(features), ALL_LANDMARKS)
         guide = Guide(Assignment.of(looked.scores, looked.keypoints, looked.landmarks, views),
                       features, active.positions, camera)
@@ -159,10 +167,7 @@ def _matches(row: int, scores: Floats, keypoints: Ints, asked: Floats, landmarks
 
 def known(features: Features, active: Views, alike: float) -> Known:
     """The landmarks of all views, to look for at a pose."""
-    owners = np.zeros(len(active.positions), np.int32)
-    for view, shown in enumerate(active.shown):
-        owners[shown] = view
-    return Known(active.positions, active.descriptors, features.descriptors, alike, owners)
+    return Known(active.positions, active.descriptors, features.descriptors, alike, active.owners)
 
 
 def likely(features: Features, active: Views, views: Ints, most_keypoints: int = KEYPOINTS,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,14 @@ class Views:
 
     def __len__(self) -> int:
         return len(self.shown)
+
+    @cached_property
+    def owners(self) -> Ints:
+        """[L] a view that shows it, of each landmark."""
+        of = np.zeros(len(self.positions), np.int32)
+        for view, shown in enumerate(self.shown):
+            of[shown] = view
+        return of
 
     def nbytes(self) -> int:
         """Memory held, bytes."""
@@ -69,10 +78,8 @@ def choose(features: Features, active: Views, wanted: Ints | None, count: int = 
     views = views[[len(active.shown[view]) > 0 for view in views]]
     if len(views) <= count or not len(features):
         return np.asarray(views[:count], np.int32)
-    if len(features.global_descriptor) == active.global_descriptors.shape[1] > 0:
-        alike = active.global_descriptors[views] @ features.global_descriptor
-        views = np.sort(views[np.argsort(-alike, kind="stable")[:SIMILAR]])
-    some = np.unique(np.concatenate([active.shown[view] for view in views]))
+    views = similar(features, active, views)
+    some = shown_in(active, views)
     similarity = features.descriptors[:VOTERS] @ active.descriptors[some].T
     nearest = similarity.argmax(1)
     mutual = similarity.argmax(0)[nearest] == np.arange(len(nearest))
@@ -86,6 +93,20 @@ def choose(features: Features, active: Views, wanted: Ints | None, count: int = 
         votes[active.shown[chosen[-1]]] *= REPEATED
         views = np.delete(views, best)
     return np.array(chosen, np.int32)
+
+
+def similar(features: Features, active: Views, views: Ints) -> Ints:
+    """The SIMILAR ones of the views by global descriptor, ascending; all, where there is none."""
+    if not len(features.global_descriptor) == active.global_descriptors.shape[1] > 0:
+        return views
+    alike = active.global_descriptors[views] @ features.global_descriptor
+    return np.asarray(np.sort(views[np.argsort(-alike, kind="stable")[:SIMILAR]]), np.int32)
+
+
+def shown_in(active: Views, views: Ints) -> Ints:
+    """The landmarks that any of the views shows."""
+    shown = [np.zeros(0, np.int32), *(active.shown[view] for view in views)]
+    return np.asarray(np.unique(np.concatenate(shown)), np.int32)
 
 
 def agreed(features: Features, active: Views, keypoint: npt.NDArray[np.integer],

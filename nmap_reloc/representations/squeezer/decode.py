@@ -14,6 +14,7 @@ from nmap_reloc.engines.base import Engine
 from nmap_reloc.errors import NmapError
 from nmap_reloc.geometry import Rigid
 from nmap_reloc.maps.tile import Tile
+from nmap_reloc.neighbours import mutual
 from nmap_reloc.pose import Solution, SolveOptions
 from nmap_reloc.representations.squeezer import registration
 from nmap_reloc.representations.squeezer.layout import StoredClusters, from_tile
@@ -122,32 +123,6 @@ class SqueezerDecoder:
         alike = SURELY_ALIKE if solution.inliers.sum() >= PLENTY else ALIKE
         known = Known(active.positions, active.descriptors, features.descriptors, alike, owners)
         return confirm(solution, pairs, features, known, camera, solving)
-
-
-def mutual(asked: Floats, known: Floats) -> tuple[Ints, Ints, Floats]:
-    """asked [N x D], known [M x D], unit length -> (keypoints [P], points [P], confidences [P]).
-
-    Pairs that are each other's nearest. Confidence: 1 - the product of both ratios of nearest to
-    second nearest distance (Lowe, IJCV 2004, section 7.1).
-    """
-    similarity = asked @ known.T
-    nearest = similarity.argmax(1)
-    back = similarity.argmax(0)
-    keypoints = np.flatnonzero(back[nearest] == np.arange(len(asked)))
-    points = nearest[keypoints]
-    best = similarity[keypoints, points]
-    first = distance(best)
-    rows, columns = similarity[keypoints], similarity[:, points]
-    rows[np.arange(len(keypoints)), points] = -1
-    columns[keypoints, np.arange(len(keypoints))] = -1
-    ratios = (first / distance(rows.max(1, initial=-1))) \
-        * (first / distance(columns.max(0, initial=-1)))
-    return keypoints.astype(np.int32), points.astype(np.int32), \
-        np.asarray(1 - np.minimum(ratios, 1), np.float32)
-
-
-def distance(cosine: Floats) -> Floats:
-    return np.asarray(np.sqrt(np.maximum(2 - 2 * cosine, 1e-9)), np.float32)
 
 
 def open_decoder(network: str, features: str, backend: str, weights: Path | None,
