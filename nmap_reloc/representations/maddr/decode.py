@@ -91,13 +91,12 @@ class MaddrDecoder:
         looked = self._look(features, active, views, len(features), ALL_LANDMARKS)
         guide = Guide(Assignment.of(looked.scores, looked.keypoints, looked.landmarks, views),
                       features, active.positions, camera)
-        starts = [*alone(pairs, camera, solving)]
-        if isinstance(solution, Solution):
-            starts.append(solution)
+        starts = [solution, *alone(pairs, camera, solving)]
         again = likeliest(guide, starts, solving)
         if again is None or again[0].log_false_alarms > CLEAR:
             wider = looked.pairs(features, active, THOROUGH)
-            again = likeliest(guide, starts + alone(wider, camera, solving), solving) or again
+            starts += [solve(wider, camera, solving), *alone(wider, camera, solving)]
+            again = likeliest(guide, starts, solving) or again
         return again or (solution, pairs)
 
     def _descriptors(self, tile: Tile, views: CodedViews) -> Floats:

@@ -144,23 +144,22 @@ class Guide:
 
 
 def alone(pairs: Correspondences, camera: Camera, solving: SolveOptions) -> list[Solution]:
-    """What all pairs lead to, and those of each view alone."""
+    """What the pairs of each view alone lead to."""
     once = replace(solving, searches=1)
-    found = [solve(pairs, camera, solving),
-             *(solve(pairs.some(np.flatnonzero(pairs.voxels == view)), camera, once)
-               for view in np.unique(pairs.voxels))]
+    found = (solve(pairs.some(np.flatnonzero(pairs.voxels == view)), camera, once)
+             for view in np.unique(pairs.voxels))
     return [solution for solution in found if isinstance(solution, Solution)]
 
 
-def likeliest(guide: Guide, starts: Sequence[Solution], solving: SolveOptions
+def likeliest(guide: Guide, starts: Sequence[Solution | Refusal], solving: SolveOptions
               ) -> tuple[Solution, Correspondences] | None:
-    """From the likeliest of some poses: the solution and its pairs. How likely chance is
-    (Solution.log_false_alarms): as often as the evidence says, at most, for each pose that might
-    have been found (Markov's inequality)."""
-    if not starts:
+    """From the likeliest of some poses, if there is one: the solution and its pairs. How likely
+    chance is (Solution.log_false_alarms): as often as the evidence says, at most, for each pose
+    that might have been found (Markov's inequality)."""
+    poses = [start.map_from_camera for start in starts if isinstance(start, Solution)]
+    if not poses:
         return None
-    found = guide.settle(max((start.map_from_camera for start in starts),
-                             key=lambda pose: guide.evidence(pose, ROUGH)), solving)
+    found = guide.settle(max(poses, key=lambda pose: guide.evidence(pose, ROUGH)), solving)
     if found is None:
         return None
     evidence = guide.evidence(found[0].map_from_camera)
