@@ -20,12 +20,7 @@ from nmap_reloc.maps.places import Sight
 from nmap_reloc.maps.store import Site
 from nmap_reloc.maps.tile import decode_tile, encode_tile
 from nmap_reloc.representations.squeezer import registration
-from nmap_reloc.representations.squeezer.decode import (
-    PLENTY,
-    LoadedClusters,
-    mutual,
-    open_decoder,
-)
+from nmap_reloc.representations.squeezer.decode import PLENTY, LoadedClusters, open_decoder
 from nmap_reloc.representations.squeezer.layout import (
     StoredClusters,
     frames_of,
@@ -128,19 +123,6 @@ def test_every_way_keeps_equally_many(way: str, scene: Landmarks, squeezer_weigh
         weights=squeezer_weights, selection=Selection(way, 0.1)))
     tile = from_tile(built.tile(built.manifest.tiles[0].id))
     assert len(tile.levels) == round(0.1 * len(scene)) and tile.bits == 8
-
-
-def test_mutual_pairs_are_each_others_nearest() -> None:
-    rng = np.random.default_rng(0)
-    known = rng.normal(size=(20, 16)).astype(np.float32)
-    known /= np.linalg.norm(known, axis=1, keepdims=True)
-    asked = known[rng.permutation(20)[:12]] + 0.05 * rng.normal(size=(12, 16)).astype(np.float32)
-    asked /= np.linalg.norm(asked, axis=1, keepdims=True)
-    keypoints, points, confidence = mutual(asked, known)
-    assert len(keypoints) == 12 and confidence.min() > 0.3 and confidence.max() <= 1
-    assert ((asked @ known.T).argmax(1)[keypoints] == points).all()
-    one = mutual(asked, known[:1])
-    assert len(one[0]) == 1 and np.isfinite(one[2]).all()
 
 
 def test_a_cluster_that_disagrees_is_left_out(scene: Landmarks) -> None:
