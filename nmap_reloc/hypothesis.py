@@ -61,22 +61,27 @@ def _searched(drawn: Drawn, options: SolveOptions) -> tuple[list[Rigid], bool]:
     agree, and the search is repeated there with other samples. Where not even all pairs suffice,
     the surer ones are searched again: the right pose may be what some of them agree on."""
     most, count = options.max_trials, len(drawn)
-    sets = [(pairs, enough, trials) for pairs, enough, trials in (
-        (QUICK_PAIRS, QUICK_INLIERS, min(QUICK_TRIALS, most)),
-        (options.hypothesis_pairs, options.enough_inliers, most)) if pairs < count]
-    sets.append((count, count + 1, most))
+    sets = [one for one in (  # pairs, how many must agree, trials at first and where doubt stays
+        (QUICK_PAIRS, QUICK_INLIERS, QUICK_TRIALS, LONGER_TRIALS),
+        (options.hypothesis_pairs, options.enough_inliers, most, most)) if one[0] < count]
+    sets.append((count, count + 1, most, most))
+
+    def search(pairs: int, trials: int, seed: int) -> tuple[Rigid | None, int]:
+        return drawn.search(pairs, replace(options, max_trials=min(trials, most), seed=seed))
+
     found: list[tuple[Rigid | None, int]] = []
-    sure, again = False, [(pairs, max(trials, min(LONGER_TRIALS, most)))
-                          for pairs, _, trials in sets[:-1] or sets]
-    for pairs, enough, trials in sets:
-        found.append(drawn.search(pairs, replace(options, max_trials=trials)))
-        if found[-1][1] >= enough:
-            sure, again = True, [(pairs, trials)]
+    for pairs, enough, trials, _ in sets:
+        found.append(search(pairs, trials, options.seed))
+        sure = found[-1][1] >= enough
+        if sure:
+            again = [(pairs, trials)]
             break
+    else:
+        again = [(pairs, longer) for pairs, _, _, longer in sets[:-1] or sets]
     if sure or options.searches == 1:
         found = found[-1:]
-    if options.searches > 1 and max(inliers for _, inliers in found) >= WORTH:
-        found += [drawn.search(pairs, replace(options, max_trials=trials, seed=seed))
+    if max(inliers for _, inliers in found) >= WORTH:
+        found += [search(pairs, trials, seed)
                   for seed in range(options.seed + 1, options.seed + options.searches)
                   for pairs, trials in again]
     return [pose for pose, _ in found if pose is not None], sure
