@@ -81,15 +81,17 @@ def bench(scenes: Mapping[str, Source], order: Order, workshop: Makes,
     A map that can't be made or measured becomes a row that says why; the others go on.
     """
     rows: list[Row] = []
+    # All of them first: a scene of too few images is refused before hours go into another.
+    parts = {scene: folds(source, order.folds) if order.folds else [source]
+             for scene, source in scenes.items()}
     for scene, source in scenes.items():
-        parts = folds(source, order.folds) if order.folds else [source]
         others = {name: _spread(queries_of(other), order.foreign)
                   for name, other in scenes.items() if name != scene and order.foreign}
         reference = order.reference_bytes.get(scene)
         if reference is None:
             reference = workshop.landmarks(scene, source, *REFERENCE).observation_bytes()
         for job in jobs(scene, order):
-            rows.append(_measure(scene, parts, others, job, reference, order, workshop))
+            rows.append(_measure(scene, parts[scene], others, job, reference, order, workshop))
             finished(rows)
     return rows
 

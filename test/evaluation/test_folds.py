@@ -50,3 +50,12 @@ def test_a_row_is_over_all_folds(tmp_path: Path) -> None:
     assert sorted(query.name for query in rows[0].evaluation.queries) == sorted(
         image.name for image in scene(6, False).images)
     assert rows[2].problem == "--budget 200: too small; the smallest is 1000"
+
+
+def test_a_scene_of_too_few_images_is_refused_before_any_is_measured(tmp_path: Path) -> None:
+    plan = Order(ORDER.kinds, ORDER.budgets, speed_images=0, folds=3)
+    workshop = KnownWorkshop(tmp_path)
+    with pytest.raises(NmapError, match="in 3 folds"):
+        bench({"kitchen": scene(6, False), "hall": scene(3, False)}, plan, workshop,
+              lambda _: None)
+    assert not workshop.asked
