@@ -7,7 +7,9 @@ import numpy.typing as npt
 
 from nmap_reloc.camera import to_pycolmap
 from nmap_reloc.geometry import Rigid, rotation_from_vector
+from nmap_reloc.reprojection import Observed, planes_of
 from nmap_reloc.types import Camera, Correspondences
+from nmap_reloc.undistort import undistort_with_scale
 
 Array = npt.NDArray[np.float64]
 
@@ -32,6 +34,12 @@ def points_in_view(camera: Camera, pose: Rigid, count: int, rng: np.random.Gener
     plane = np.asarray(to_pycolmap(camera).cam_from_img(pixels))
     depth = rng.uniform(*depths, (count, 1))
     return pose.apply(np.hstack([plane * depth, depth]))
+
+
+def observed(camera: Camera, pixels: Array, points3D: Array) -> Observed:
+    """Pixels [M x 2] paired with points [M x 3], each a keypoint of its own."""
+    return Observed(planes_of(*undistort_with_scale(pixels, camera)), points3D.T.copy(),
+                    np.arange(len(pixels), dtype=np.int32))
 
 
 def pairs(points2D: Array, points3D: Array, confidences: Array | None = None) -> Correspondences:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pose_scene import FISHEYE, PINHOLE, POSE, observe, pairs, points_in_view
+from pose_scene import FISHEYE, PINHOLE, POSE, observe, observed, pairs, points_in_view
 from scipy.stats import binom
 
 from nmap_reloc.chance import log_false_alarms, log_tail, surest_log_false_alarms
 from nmap_reloc.gate import GateOptions, judge
 from nmap_reloc.pose import Solution, solve
-from nmap_reloc.reprojection import Observed, look, planes_of
+from nmap_reloc.reprojection import look
 from nmap_reloc.types import Camera, Correspondences
-from nmap_reloc.undistort import undistort_with_scale
 
 LIMIT = GateOptions().max_log_false_alarms
 
@@ -49,12 +48,11 @@ def test_wrong_pairs_alone_are_chance() -> None:
 
 def alarms(seen: Correspondences, surest_first: bool) -> tuple[float, float]:
     """At the true pose: by the surest and by all."""
-    observed = Observed(planes_of(*undistort_with_scale(seen.points2D, PINHOLE)),
-                        seen.points3D.T.copy(), seen.keypoints)
-    sight, size = look(POSE, observed), (PINHOLE.width, PINHOLE.height)
+    given = observed(PINHOLE, seen.points2D, seen.points3D)
+    sight, size = look(POSE, given), (PINHOLE.width, PINHOLE.height)
     order = np.arange(len(seen))
-    return (surest_log_false_alarms(sight, observed, order if surest_first else order[::-1], size),
-            log_false_alarms(sight, observed, sight.squared < 16.0, size))
+    return (surest_log_false_alarms(sight, given, order if surest_first else order[::-1], size),
+            log_false_alarms(sight, given, sight.squared < 16.0, size))
 
 
 def test_pairs_that_agree_weigh_more_where_they_are_the_surest() -> None:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pose_scene import OPENCV, PINHOLE, POSE, Array, observe, points_in_view
+from pose_scene import OPENCV, PINHOLE, POSE, Array, observe, observed, points_in_view
 
 from nmap_reloc.geometry import Rigid, rotation_from_vector
 from nmap_reloc.refine import FAR, best_of_each_keypoint, refine
-from nmap_reloc.reprojection import Observed, jacobian, look, planes_of
+from nmap_reloc.reprojection import Observed, jacobian, look
 from nmap_reloc.types import Camera
-from nmap_reloc.undistort import undistort_with_scale
 
 
-def observed(camera: Camera, points3D: Array, noise_px: float = 0.5) -> Observed:
+def noisy(camera: Camera, points3D: Array, noise_px: float = 0.5) -> Observed:
     pixels = observe(camera, POSE, points3D)
     pixels += np.random.default_rng(1).normal(0, noise_px, pixels.shape)
-    return Observed(planes_of(*undistort_with_scale(pixels, camera)), points3D.T.copy(),
-                    np.arange(len(pixels), dtype=np.int32))
+    return observed(camera, pixels, points3D)
 
 
 def moved(step: Array) -> Rigid:
@@ -27,7 +25,7 @@ def moved(step: Array) -> Rigid:
 @pytest.mark.parametrize("camera", [PINHOLE, OPENCV], ids=lambda c: c.model)
 def test_the_start_does_not_matter(camera: Camera) -> None:
     rng = np.random.default_rng(0)
-    seen = observed(camera, points_in_view(camera, POSE, 150, rng))
+    seen = noisy(camera, points_in_view(camera, POSE, 150, rng))
     seen.points[:, :50] = rng.permutation(seen.points[:, :50], axis=1)  # wrong pairs
     found = []
     for seed in range(4):
@@ -44,7 +42,7 @@ def test_the_start_does_not_matter(camera: Camera) -> None:
 
 @pytest.mark.parametrize("camera", [PINHOLE, OPENCV], ids=lambda c: c.model)
 def test_the_jacobian_is_that_of_the_error(camera: Camera) -> None:
-    seen = observed(camera, points_in_view(camera, POSE, 20, np.random.default_rng(2)), 3.0)
+    seen = noisy(camera, points_in_view(camera, POSE, 20, np.random.default_rng(2)), 3.0)
     at = look(POSE, seen)
     J = jacobian(seen.planes, at.error, at.in_camera)
     for k in range(6):
@@ -57,7 +55,7 @@ def test_the_jacobian_is_that_of_the_error(camera: Camera) -> None:
 
 def test_what_cannot_be_seen_changes_nothing() -> None:
     points3D = points_in_view(PINHOLE, POSE, 60, np.random.default_rng(3))
-    whole, seen = observed(PINHOLE, points3D), observed(PINHOLE, points3D)
+    whole, seen = noisy(PINHOLE, points3D), noisy(PINHOLE, points3D)
     seen.points[:, 0] = np.nan
     seen.planes[:, :, 1] = np.nan
     seen.points[:, 2] = POSE.apply([[0.0, 0.0, -3.0]])[0]
@@ -70,7 +68,7 @@ def test_what_cannot_be_seen_changes_nothing() -> None:
 
 def test_a_keypoint_is_given_its_nearest_point() -> None:
     points3D = points_in_view(PINHOLE, POSE, 6, np.random.default_rng(4))
-    seen = observed(PINHOLE, points3D)
+    seen = noisy(PINHOLE, points3D)
     squared = np.array([4.0, 1.0, 1.0, 9.0, np.inf, 0.5])
     twice = Observed(seen.planes, seen.points, np.array([7, 7, 7, 2, 2, 9], np.int32))
     assert best_of_each_keypoint(squared, 2.5, seen).tolist() == [1, 1, 1, 0, 0, 1]
@@ -81,6 +79,6 @@ def test_a_keypoint_is_given_its_nearest_point() -> None:
 def test_far_pairs_are_not_followed() -> None:
     """They can't come within reach while a pose that is nearly right is refined."""
     points3D = points_in_view(PINHOLE, POSE, 60, np.random.default_rng(5))
-    seen = observed(PINHOLE, points3D)
+    seen = noisy(PINHOLE, points3D)
     turned = moved(np.r_[0, 0, 0, POSE.rotation @ [0, 2 * FAR * 8.0 / 525, 0]])
     assert refine(turned, seen, 8.0, 1.0) is None
