@@ -15,7 +15,7 @@ from nmap_reloc.engines.cache import default_folder
 from nmap_reloc.engines.processor import eight_bit_products
 from nmap_reloc.engines.rows import RowsAtOnce
 from nmap_reloc.engines.sessions import Sessions
-from nmap_reloc.engines.shapes import AXES, graph_of, profile, row_inputs
+from nmap_reloc.engines.shapes import AXES, check_axes, graph_of, profile, row_inputs
 from nmap_reloc.errors import NmapError
 from nmap_reloc.weights import content_hash, find
 
@@ -50,6 +50,7 @@ class OnnxEngine:
         inputs = session.get_inputs()
         self._shapes = {i.name: tuple(d if isinstance(d, int) else -1 for d in i.shape)
                         for i in inputs}
+        check_axes(path.name.partition(".")[0], self._shapes)
         self.dtypes: dict[str, npt.DTypeLike] = {i.name: TYPES[i.type] for i in inputs}
         self._outputs = [o.name for o in session.get_outputs()]
         self._by_size = "image" in self._shapes and used == CPU

@@ -93,6 +93,19 @@ def row_inputs(network: str) -> list[str]:
             if graph in ROWS and axes.get(0) == ROWS[graph]]
 
 
+def check_axes(network: str, shapes: Mapping[str, Shape]) -> None:
+    """NmapError: what varies now is fixed, or has no input, in a file that declares these shapes
+    (-1: varies)."""
+    for name, axes in AXES[graph_of(network)].items():
+        for axis, label in axes.items():
+            size = shapes[name][axis] if name in shapes else 0
+            if size >= 0:
+                raise NmapError(
+                    f"network {network}: its ONNX file is of another version "
+                    f"({f'{label} fixed at {size}' if size else f'no input {name}'}); run "
+                    "`nmap-reloc engines export` on the folder of its weights")
+
+
 def profile(network: str, shapes: Mapping[str, Shape]) -> Profile:
     """Ranges of a network's inputs from their declared shapes (-1: varies)."""
     graph = graph_of(network)

@@ -10,7 +10,7 @@ import numpy as np
 from nmap_reloc.engines.background import Progress
 from nmap_reloc.engines.base import Arrays, EngineError, Precision
 from nmap_reloc.engines.buffers import active, primary_context
-from nmap_reloc.engines.shapes import Profile, profile
+from nmap_reloc.engines.shapes import Profile, check_axes, profile
 from nmap_reloc.engines.tensorrt import libraries, logger_of, one_line
 
 
@@ -53,7 +53,9 @@ def _config(trt: Any, builder: Any, network: Any, name: str, precision: Precisio
     config = builder.create_builder_config()
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace)
     inputs = [network.get_input(i) for i in range(network.num_inputs)]
-    ranges: Profile = profile(name, {i.name: tuple(i.shape) for i in inputs})
+    declared = {i.name: tuple(i.shape) for i in inputs}
+    check_axes(name, declared)
+    ranges: Profile = profile(name, declared)
     shapes = builder.create_optimization_profile()
     for given, (least, usual, most) in ranges.items():
         shapes.set_shape(given, least, usual, most)

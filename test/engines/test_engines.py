@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
+import onnx
 from small_networks import textured
 
 from nmap_reloc.engines import open_engine
@@ -31,10 +32,10 @@ def both(network: str, weights: Path) -> tuple[Engine, Engine]:
 @pytest.mark.parametrize(("height", "width", "count"),
                          [(64, 96, 50), (224, 256, 100), (160, 320, 300), (64, 64, 7)])
 def test_features_agree(feature_weights: Path, height: int, width: int, count: int) -> None:
-    onnx, torch = both("features", feature_weights)
+    here, there = both("features", feature_weights)
     image = (textured(height, width, height) / np.float32(255))[None, None]
     inputs = {"image": image, "slots": np.zeros(count, np.float32)}
-    a, b = onnx(inputs), torch(inputs)
+    a, b = here(inputs), there(inputs)
     assert {n: v.shape for n, v in a.items()} == {n: v.shape for n, v in b.items()}
     assert a["keypoints"].shape == (count, 2)
     np.testing.assert_allclose(a["scores"], b["scores"], atol=CLOSE)
@@ -93,13 +94,13 @@ def test_engines_declare_the_same_shapes(neumap_weights: Path, feature_weights: 
     for network, folder in (("features", feature_weights), ("neumap-sift-unfold", neumap_weights),
                             ("neumap-sift-meet", neumap_weights),
                             ("neumap-sift-decode", neumap_weights)):
-        onnx, torch = both(network, folder)
+        here, there = both(network, folder)
         for name in AXES[graph_of(network)]:
-            assert onnx.shape(name) == torch.shape(name), name
-            assert np.dtype(onnx.dtypes[name]) == np.dtype(torch.dtypes[name]), name
-        assert (onnx.backend, torch.backend) == ("onnx", "torch")
-        onnx.close()
-        torch.close()
+            assert here.shape(name) == there.shape(name), name
+            assert np.dtype(here.dtypes[name]) == np.dtype(there.dtypes[name]), name
+        assert (here.backend, there.backend) == ("onnx", "torch")
+        here.close()
+        there.close()
 
 
 @pytest.mark.parametrize("backend", ["onnx", "torch"])
@@ -134,6 +135,31 @@ def test_weights_of_another_network_are_refused(tmp_path: Path, neumap_weights: 
     shutil.copy(neumap_weights / "neumap-sift.safetensors", tmp_path / "features.safetensors")
     with pytest.raises(NmapError, match="not weights of features"):
         open_engine("features", "torch", tmp_path)
+
+
+@pytest.mark.parametrize(("change", "why"), [
+    ("fixed", "candidates fixed at 16"), ("renamed", "no input first")])
+def test_a_file_of_another_version_is_refused(tmp_path: Path, neumap_weights: Path, change: str,
+                                              why: str) -> None:
+    model = onnx.load(neumap_weights / "neumap-sift-decode.onnx")
+    first = next(i for i in model.graph.input if i.name == "first")
+    if change == "fixed":
+        first.type.tensor_type.shape.dim[1].dim_value = 16
+    else:
+        model = renamed(model, "first", "similarities")
+    onnx.save(model, tmp_path / "neumap-sift-decode.onnx")
+    with pytest.raises(NmapError, match=f"neumap-sift-decode: .*another version \\({why}\\); "
+                                        "run `nmap-reloc engines export`"):
+        open_engine("neumap-sift-decode", "onnx", tmp_path)
+
+
+def renamed(model: onnx.ModelProto, old: str, new: str) -> onnx.ModelProto:
+    """The model with another name for an input."""
+    for given in model.graph.input:
+        given.name = new if given.name == old else given.name
+    for node in model.graph.node:
+        node.input[:] = [new if name == old else name for name in node.input]
+    return model
 
 
 def test_an_unknown_backend_is_refused(tmp_path: Path) -> None:
