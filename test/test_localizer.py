@@ -195,7 +195,7 @@ def test_polishing_prunes_and_still_localizes(scene: Landmarks, neumap_weights: 
 def test_many_voxels_carry_an_index_and_are_chosen_by_it(scene: Landmarks, neumap_weights: Path,
                                                          tmp_path: Path,
                                                          monkeypatch: pytest.MonkeyPatch) -> None:
-    import nmap_reloc.mapping.neumap_tiles as module
+    import nmap_reloc.mapping.retrieval as module
 
     few = LocalizerOptions(most_voxels=3)
     monkeypatch.setattr(module, "LocalizerOptions", lambda: few)

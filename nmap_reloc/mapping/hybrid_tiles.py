@@ -10,14 +10,13 @@ import numpy.typing as npt
 
 from nmap_reloc.engines.export import open_network
 from nmap_reloc.errors import NmapError
-from nmap_reloc.localizer import LocalizerOptions
 from nmap_reloc.mapping.budget import most_within
 from nmap_reloc.mapping.expected_gain import Trial
 from nmap_reloc.mapping.makers import Measure, Order
-from nmap_reloc.mapping.neumap_tiles import RETRIEVAL_SHARE, views_of
 from nmap_reloc.mapping.partition import Part, Piece, cut, ground_axes, partition
+from nmap_reloc.mapping.retrieval import are_searched, bytes_for, views_of
 from nmap_reloc.mapping.sight import PLACE_BYTES, sight_of
-from nmap_reloc.maps.retrieval import PREFIX, RetrievalIndex
+from nmap_reloc.maps.retrieval import RetrievalIndex
 from nmap_reloc.representations import network_name
 from nmap_reloc.representations.hybrid.layout import to_tile
 from nmap_reloc.representations.neumap.encode import encode
@@ -137,20 +136,17 @@ class HybridMaker:
                              minlength=len(cells))
         parts = partition(cells, side, ground_axes(self._landmarks), self._order.tile_side(),
                           counts)
-        like = self._order.like
-        many = (len(cells) > LocalizerOptions().most_voxels if like is None
-                else any(name.startswith(PREFIX) for name in like.arrays))
+        searched = are_searched(self._order.like, len(cells))
         pieces = []
         for part in parts:
             pair = cut(codes, part), cut(landmarks, part)
             tile = to_tile(part.id, *pair, (bits, split.bits), sight_of(
                 self._landmarks, np.concatenate([mine.positions for mine in pair])))
             tile.meta["split"] = [split.share, split.bits]
-            if many:
-                share = counts[part.voxels].sum() / counts.sum()
+            if searched:
                 tile.arrays.update(RetrievalIndex.encode(
                     *views_of(self._landmarks, pair[0].cells, side), len(pair[0].cells),
-                    max(256, int(self._budget * RETRIEVAL_SHARE * share))))
+                    bytes_for(self._budget, counts[part.voxels].sum() / counts.sum())))
             pieces.append(Piece(tile, _own(pair, part), part.neighbours))
         return pieces
 

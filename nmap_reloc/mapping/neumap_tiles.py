@@ -5,24 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from nmap_reloc.engines.export import open_network
-from nmap_reloc.localizer import LocalizerOptions
 from nmap_reloc.mapping.budget import most_within
-from nmap_reloc.mapping.landmarks import Landmarks
 from nmap_reloc.mapping.makers import Measure, Order
 from nmap_reloc.mapping.partition import Piece, cut, ground_axes, partition
+from nmap_reloc.mapping.retrieval import are_searched, bytes_for, views_of
 from nmap_reloc.mapping.sight import PLACE_BYTES, sight_of
-from nmap_reloc.maps.retrieval import PREFIX, RetrievalIndex
+from nmap_reloc.maps.retrieval import RetrievalIndex
 from nmap_reloc.representations import network_name
 from nmap_reloc.representations.neumap.adapt import Adaptation, adapt
 from nmap_reloc.representations.neumap.encode import encode, into_voxels
 from nmap_reloc.representations.neumap.layout import BITS, FINER_BITS, CodedVoxels, to_tile
 from nmap_reloc.representations.neumap.network import NeumapNetwork
 from nmap_reloc.representations.neumap.select import rank
-from nmap_reloc.types import Floats, Ints
 
 FEWEST_CODES = 32  # a map with fewer can't be localized against
-RETRIEVAL_SHARE = 0.06  # of the budget, where the site has more voxels than are decoded at once
-SEEN = 3  # codes of a voxel that a view must see to have seen the voxel
 
 
 class NeumapMaker:
@@ -79,17 +75,15 @@ class NeumapMaker:
         counts = np.bincount(coded.voxels, minlength=len(coded.cells))
         parts = partition(coded.cells, coded.side, ground_axes(self._landmarks), self._tile,
                           counts)
-        many = (len(coded.cells) > LocalizerOptions().most_voxels if self._like is None
-                else any(name.startswith(PREFIX) for name in self._like.arrays))
+        searched = are_searched(self._like, len(coded.cells))
         pieces = []
         for part in parts:
             mine = cut(coded, part)
             tile = to_tile(mine, part.id, bits, sight_of(self._landmarks, mine.positions))
-            if many:
-                share = self._budget * RETRIEVAL_SHARE * len(mine.codes) / len(coded.codes)
+            if searched:
                 tile.arrays.update(RetrievalIndex.encode(
                     *views_of(self._landmarks, mine.cells, mine.side), len(mine.cells),
-                    max(256, int(share))))
+                    bytes_for(self._budget, len(mine.codes) / len(coded.codes))))
             # Strays would blow up the box by which a robot chooses its tiles.
             pieces.append(Piece(tile, mine.positions[part.own[mine.voxels]], part.neighbours))
         return pieces
@@ -101,22 +95,3 @@ class NeumapMaker:
 
 def open_maker(order: Order) -> NeumapMaker:
     return NeumapMaker(order)
-
-
-def views_of(landmarks: Landmarks, cells: Ints, side: float) -> tuple[Floats, list[Ints]]:
-    """Global descriptors of the views that see a tile, and which of its voxels (cells [V x 3] of
-    this side) each sees."""
-    number = {tuple(cell): i for i, cell in enumerate(cells.tolist())}
-    of_landmark = np.array([number.get(tuple(c), -1) for c in np.floor(
-        landmarks.positions / side).astype(int).tolist()])
-    descriptors, lists = [], []
-    for view in landmarks.views:
-        voxels = of_landmark[view.landmarks[view.landmarks >= 0]]
-        counts = np.bincount(voxels[voxels >= 0], minlength=len(cells))
-        seen = np.flatnonzero(counts >= SEEN).astype(np.int32)
-        if len(seen):
-            descriptors.append(view.global_descriptor)
-            lists.append(seen)
-    if not descriptors:
-        return np.zeros((0, 0), np.float32), []
-    return np.stack(descriptors), lists

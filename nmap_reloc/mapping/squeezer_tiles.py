@@ -6,14 +6,13 @@ from __future__ import annotations
 import numpy as np
 
 from nmap_reloc.engines.export import open_network
-from nmap_reloc.localizer import LocalizerOptions
 from nmap_reloc.mapping.budget import most_within
 from nmap_reloc.mapping.makers import Measure, Order
-from nmap_reloc.mapping.neumap_tiles import RETRIEVAL_SHARE, SEEN
 from nmap_reloc.mapping.partition import Part, Piece, ground_axes, partition
+from nmap_reloc.mapping.retrieval import SEEN, are_searched, bytes_for
 from nmap_reloc.mapping.selection import Selection
 from nmap_reloc.mapping.sight import PLACE_BYTES, sight_of
-from nmap_reloc.maps.retrieval import PREFIX, RetrievalIndex
+from nmap_reloc.maps.retrieval import RetrievalIndex
 from nmap_reloc.maps.tile import Arrays
 from nmap_reloc.representations import network_name
 from nmap_reloc.representations.squeezer import choice, programme
@@ -86,16 +85,14 @@ class SqueezerMaker:
     def _cut(self, chosen: Indices) -> list[Piece]:
         stored = into_clusters(self._network, self._landmarks, self._home, chosen,
                                self._descriptors[chosen], self._bits)
-        many = (len(stored.frames) > LocalizerOptions().most_voxels if self._like is None
-                else any(name.startswith(PREFIX) for name in self._like.arrays))
+        searched = are_searched(self._like, len(stored.frames))
         pieces = []
         for part in self._parts(stored):
             mine = _of(stored, part)
             tile = to_tile(mine, part.id, sight_of(self._landmarks, mine.positions))
-            if many:
-                budget = max(256, int(self._budget * RETRIEVAL_SHARE * len(part.voxels)
-                                      / len(stored.frames)))
-                tile.arrays.update(self._retrieval(stored, chosen, part, budget))
+            if searched:
+                tile.arrays.update(self._retrieval(stored, chosen, part, bytes_for(
+                    self._budget, len(part.voxels) / len(stored.frames))))
             # Strays would blow up the box by which a robot chooses its tiles.
             pieces.append(Piece(tile, mine.positions[part.own[mine.clusters]], part.neighbours))
         return pieces

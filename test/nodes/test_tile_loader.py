@@ -20,7 +20,7 @@ from synthetic_landmarks import features_of, world
 from nmap_reloc.errors import NmapError
 from nmap_reloc.features.sift import SiftExtractor
 from nmap_reloc.localizer import Localizer, LocalizerOptions
-from nmap_reloc.mapping import neumap_tiles
+from nmap_reloc.mapping import retrieval
 from nmap_reloc.mapping.build import BuildOptions, build_site
 from nmap_reloc.mapping.landmarks import Landmarks
 from nmap_reloc.maps.site_index import SiteIndex
@@ -180,7 +180,7 @@ def test_the_site_index_knows_tiles_that_are_not_loaded(
         scene: Landmarks, neumap_weights: Path, tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch) -> None:
     # A map of so few voxels has no retrieval index unless fewer are decoded at once.
-    monkeypatch.setattr(neumap_tiles, "LocalizerOptions", lambda: LocalizerOptions(most_voxels=4))
+    monkeypatch.setattr(retrieval, "LocalizerOptions", lambda: LocalizerOptions(most_voxels=4))
     built = tmp_path / "site"
     build_site(scene, built, options=BuildOptions(weights=neumap_weights, tile=1.0))
     index = SiteIndex.read(Site.open(built))
