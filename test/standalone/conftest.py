@@ -26,6 +26,16 @@ def log_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         os.environ["ROS_LOG_DIR"] = before
 
 
+@pytest.fixture(scope="module")
+def initialised() -> Iterator[None]:
+    """rclpy.init() for all tests of a module."""
+    import rclpy
+
+    rclpy.init()
+    yield
+    rclpy.shutdown()
+
+
 @pytest.fixture
 def domain() -> Iterator[Domain]:
     """A participant in the tests' ROS domain."""

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import rclpy
 from rcl_interfaces.msg import (
     FloatingPointRange,
     ParameterDescriptor,
@@ -26,15 +25,10 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter, parameter_value_to_python
 
+pytestmark = pytest.mark.usefixtures("initialised")
+
 METRES = ParameterDescriptor(description="how far, in metres", floating_point_range=[
     FloatingPointRange(from_value=0.0, to_value=10.0, step=0.5)])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def ros() -> Iterator[None]:
-    rclpy.init()
-    yield
-    rclpy.shutdown()
 
 
 @pytest.fixture

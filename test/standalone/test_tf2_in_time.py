@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
 import rclpy
-from geometry_msgs.msg import TransformStamped
 from rclpy.clock import ClockType
 from rclpy.duration import Duration
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.time import Time
+from rclpy_support import wait_until
+from standalone.transforms import at, stamp, transform
 from tf2_ros import (
     Buffer,
     ExtrapolationException,
@@ -23,35 +23,6 @@ from tf2_ros import (
     TransformBroadcaster,
     TransformListener,
 )
-
-
-def transform(parent: str, child: str, seconds: float, x: float = 0.0, y: float = 0.0,
-              yaw: float = 0.0) -> TransformStamped:
-    """parent_from_child at a time."""
-    message = TransformStamped()
-    message.header.frame_id = parent
-    message.header.stamp = Time(nanoseconds=round(seconds * 1e9)).to_msg()
-    message.child_frame_id = child
-    message.transform.translation.x = x
-    message.transform.translation.y = y
-    message.transform.rotation.z = math.sin(yaw / 2)
-    message.transform.rotation.w = math.cos(yaw / 2)
-    return message
-
-
-def at(seconds: float) -> Time:
-    return Time(nanoseconds=round(seconds * 1e9))
-
-
-def stamp(message: TransformStamped) -> float:
-    return float(message.header.stamp.sec + message.header.stamp.nanosec * 1e-9)
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.01)
-    return condition()
 
 
 @pytest.fixture
