@@ -50,7 +50,7 @@ class OnnxEngine:
         inputs = session.get_inputs()
         self._shapes = {i.name: tuple(d if isinstance(d, int) else -1 for d in i.shape)
                         for i in inputs}
-        check_axes(path.name.partition(".")[0], self._shapes)
+        check_axes(path.name.partition(".")[0], self._shapes, path)
         self.dtypes: dict[str, npt.DTypeLike] = {i.name: TYPES[i.type] for i in inputs}
         self._outputs = [o.name for o in session.get_outputs()]
         self._by_size = "image" in self._shapes and used == CPU

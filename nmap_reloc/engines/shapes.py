@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,7 @@ def row_inputs(network: str) -> list[str]:
             if graph in ROWS and axes.get(0) == ROWS[graph]]
 
 
-def check_axes(network: str, shapes: Mapping[str, Shape]) -> None:
+def check_axes(network: str, shapes: Mapping[str, Shape], file: Path | None = None) -> None:
     """NmapError: what varies now is fixed, or has no input, in a file that declares these shapes
     (-1: varies)."""
     for name, axes in AXES[graph_of(network)].items():
@@ -101,9 +102,9 @@ def check_axes(network: str, shapes: Mapping[str, Shape]) -> None:
             size = shapes[name][axis] if name in shapes else 0
             if size >= 0:
                 raise NmapError(
-                    f"network {network}: its ONNX file is of another version "
+                    f"network {file or network}: exported by another version "
                     f"({f'{label} fixed at {size}' if size else f'no input {name}'}); run "
-                    "`nmap-reloc engines export` on the folder of its weights")
+                    f"`nmap-reloc engines export --weights {file.parent if file else 'FOLDER'}`")
 
 
 def profile(network: str, shapes: Mapping[str, Shape]) -> Profile:

@@ -148,8 +148,8 @@ def test_a_file_of_another_version_is_refused(tmp_path: Path, neumap_weights: Pa
     else:
         model = renamed(model, "first", "similarities")
     onnx.save(model, tmp_path / "neumap-sift-decode.onnx")
-    with pytest.raises(NmapError, match=f"neumap-sift-decode: .*another version \\({why}\\); "
-                                        "run `nmap-reloc engines export`"):
+    with pytest.raises(NmapError, match=f"neumap-sift-decode.onnx: .*another version \\({why}\\); "
+                                        f"run `nmap-reloc engines export --weights {tmp_path}`"):
         open_engine("neumap-sift-decode", "onnx", tmp_path)
 
 
