@@ -18,7 +18,7 @@ from nmap_reloc.types import Doubles, Floats, Ints
 
 REPRESENTATION = "neumap"
 BITS = 2  # of each number of a code: more codes serve better than finer ones
-FINER_BITS = 3  # where all landmarks fit anyway: the decoder, trained on BITS, gains no more by 4
+FINER_BITS = 3  # where all landmarks fit anyway: the decoder gains no more by 4
 FINE = 1e-3  # of a voxel: how exact places are where the caller does not choose
 # Where a normal distribution is cut, in deviations, for the least error of evenly spaced levels
 # (Max 1960, table II).

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from nmap_reloc.camera import project
 from nmap_reloc.mapping.landmarks import Landmarks, View
-from nmap_reloc.representations.neumap.layout import BITS, CUT
+from nmap_reloc.representations.neumap.layout import CUT
 from nmap_reloc.representations.neumap.network import NeumapNetwork
 from nmap_reloc.representations.neumap.voxels import choose_side, grid
 from nmap_reloc.training import Trainer
@@ -41,7 +41,8 @@ class NeumapTraining:
     most_codes: int = 4000
     keypoints: int = 512  # of the asking view, at most
     foreign: float = 0.12  # share of episodes that ask a scene the view was not taken in
-    bits: int = BITS  # of each number of a code in the map
+    bits: tuple[int, ...] = (1, 2, 3)  # of each number of a code, one of these in an episode:
+    # what is learned for coarse codes helps with the fine ones, too
     blur: float = 0.06  # noise on every number of a descriptor at most, against learning by heart
     distant: float = 0.6  # share of episodes in which the views most like the asking one are gone
     most_gone: int = 8  # and how many of them, at most
@@ -209,7 +210,7 @@ def train(network: NeumapNetwork, scenes: list[TrainingScene], options: NeumapTr
         scene, episode = draw(rng, scenes, options)
         known = torch.from_numpy(episode.descriptors)
         codes = network.encode(blurred(known, options.blur))
-        codes = rounded(codes, options.bits)
+        codes = rounded(codes, options.bits[int(rng.integers(len(options.bits)))])
         side = choose_side(scene.positions[episode.chosen]) * float(np.exp(rng.normal() * 0.4))
         trainer.step(episode_losses(network, scene, episode, codes, None, side, options))
     network.eval()
