@@ -42,39 +42,57 @@ def agree(scores: Floats, keypoints: Floats, places: Floats, asking: Asking = QU
     is [K], 0..1; a landmark without a neighbour is never sure."""
     if scores.shape[1] < 2:
         return scores.argmax(0), np.zeros(scores.shape[1], np.float32)
-    likely = scores.T
-    count = min(asking.candidates, likely.shape[1])
-    candidates = np.argpartition(-likely, count - 1, axis=1)[:, :count]
-    alone = np.take_along_axis(likely, candidates, 1)
-    alone = np.exp(TEMPER * (alone - alone.max(1, keepdims=True)))
-    alone /= alone.sum(1, keepdims=True)
-    near, agreement = _agreement(keypoints[candidates], places, asking.neighbours)
+    count, landmarks = min(asking.candidates, len(scores)), np.arange(scores.shape[1])
+    candidates = np.argpartition(-scores.T, count - 1, axis=1)[:, :count].T
+    alone = scores[candidates, landmarks]
+    alone = np.exp(TEMPER * (alone - alone.max(0)))
+    alone /= alone.sum(0)
+    near = _nearest(places, asking.neighbours)
+    agreement = _agreement(keypoints[candidates], places, near)
     believed = alone
     for _ in range(ROUNDS):
-        believed = alone * (UNSUPPORTED + _support(agreement, believed[near])) ** 2
-        believed /= believed.sum(1, keepdims=True)
-    sure = believed * _support(agreement, believed[near])
-    best = believed.argmax(1)
-    rows = np.arange(len(best))
-    return candidates[rows, best], np.clip(sure[rows, best], 0, 1)
+        believed = alone * (UNSUPPORTED + _support(agreement, believed, near)) ** 2
+        believed /= believed.sum(0)
+    sure = believed * _support(agreement, believed, near)
+    best = believed.argmax(0)
+    return candidates[best, landmarks], np.clip(sure[best, landmarks], 0, 1)
 
 
-def _support(agreement: Floats, neighbours: Floats) -> Floats:
-    """agreement [K x M x C x C'], what is believed of the neighbours' candidates [K x M x C'] ->
-    [K x C] of each candidate, the mean over neighbours."""
-    return np.asarray((agreement * neighbours[:, :, None]).max(3).mean(1), np.float32)
+# Landmarks stand in the last axis, for numpy is fast on numbers that lie together: K landmarks,
+# M neighbours and C candidates of each, C' candidates of a neighbour.
+
+def _support(agreement: Floats, believed: Floats, near: Indices) -> Floats:
+    """agreement [C' x C x M x K], what is believed of the candidates [C x K], neighbours [M x K]
+    -> [C x K] of each candidate, the mean over neighbours of what speaks for it most."""
+    theirs = believed[:, near]
+    best = agreement[0] * theirs[0]
+    for one, other in zip(agreement[1:], theirs[1:], strict=True):
+        np.maximum(best, one * other, out=best)
+    return np.asarray(best.mean(1), np.float32)
 
 
-def _agreement(candidates: Floats, places: Floats, neighbours: int) -> tuple[Indices, Floats]:
-    """candidates [K x C x 2], places [K x 2] -> neighbours [K x M] of each landmark in the view,
-    and how well its candidates go with each of theirs [K x M x C x C], 0..1."""
-    apart = np.square(places[:, None] - places).sum(2)
+def _nearest(places: Floats, neighbours: int) -> Indices:
+    """places [K x 2] -> the nearest of each [M x K], without itself."""
+    x, y = places.T
+    apart = np.square(x[:, None] - x) + np.square(y[:, None] - y)
     np.fill_diagonal(apart, np.inf)
     count = min(neighbours, len(places) - 1)
-    near = np.argpartition(apart, count - 1, axis=1)[:, :count]
-    distance = np.sqrt(np.take_along_axis(apart, near, 1))
-    there = (places[near] - places[:, None])[:, :, None, None]
-    here = candidates[near][:, :, None] - candidates[:, None, :, None]
-    deviation = (STRETCH * distance + STIFF).astype(np.float32)[:, :, None, None]
-    away = np.square(here - there).sum(4) / np.square(deviation)
-    return near, np.exp(away / -2)
+    return np.ascontiguousarray(np.argpartition(apart, count - 1, axis=1)[:, :count].T)
+
+
+def _agreement(candidates: Floats, places: Floats, near: Indices) -> Floats:
+    """candidates [C x K x 2], places [K x 2], neighbours [M x K] -> how well each candidate goes
+    with each of a neighbour's [C' x C x M x K], 0..1."""
+    ways = [place[near] - place for place in places.T]
+    length = np.sqrt(np.square(ways[0]) + np.square(ways[1]))
+    sharpness = np.float32(-0.5) / np.square(STRETCH * length + STIFF).astype(np.float32)
+    x, y = np.moveaxis(candidates, 2, 0).copy()
+    made = np.empty((len(x), len(x), *near.shape), np.float32)
+    for theirs, one in enumerate(made):  # a part at a time stays in the cache
+        off = (x[theirs, near] - ways[0]) - x[:, None]
+        np.square(off, out=one)
+        np.subtract(y[theirs, near] - ways[1], y[:, None], out=off)
+        one += np.square(off, out=off)
+        one *= sharpness
+        np.exp(one, out=one)
+    return made
