@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,14 +97,23 @@ def row_inputs(network: str) -> list[str]:
 def check_axes(network: str, shapes: Mapping[str, Shape], file: Path | None = None) -> None:
     """NmapError: what varies now is fixed, or has no input, in a file that declares these shapes
     (-1: varies)."""
-    for name, axes in AXES[graph_of(network)].items():
+    why = next(_differences(graph_of(network), shapes), None)
+    if why is not None:
+        raise NmapError(
+            f"network {file or network}: exported by another version ({why}); run "
+            f"`nmap-reloc engines export --weights {file.parent if file else 'FOLDER'}`")
+
+
+def _differences(graph: str, shapes: Mapping[str, Shape]) -> Iterator[str]:
+    for name, axes in AXES[graph].items():
+        if name not in shapes:
+            yield f"no input {name}"
+            continue
         for axis, label in axes.items():
-            size = shapes[name][axis] if name in shapes else 0
-            if size >= 0:
-                raise NmapError(
-                    f"network {file or network}: exported by another version "
-                    f"({f'{label} fixed at {size}' if size else f'no input {name}'}); run "
-                    f"`nmap-reloc engines export --weights {file.parent if file else 'FOLDER'}`")
+            if axis >= len(shapes[name]):
+                yield f"{name} without {label}"
+            elif shapes[name][axis] >= 0:
+                yield f"{label} fixed at {shapes[name][axis]}"
 
 
 def profile(network: str, shapes: Mapping[str, Shape]) -> Profile:

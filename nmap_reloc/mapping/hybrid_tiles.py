@@ -14,9 +14,8 @@ from nmap_reloc.mapping.budget import most_within
 from nmap_reloc.mapping.expected_gain import Trial
 from nmap_reloc.mapping.makers import Measure, Order
 from nmap_reloc.mapping.partition import Part, Piece, cut, ground_axes, partition
-from nmap_reloc.mapping.retrieval import are_searched, bytes_for, views_of
+from nmap_reloc.mapping.retrieval import are_searched, bytes_for, index_of
 from nmap_reloc.mapping.sight import PLACE_BYTES, sight_of
-from nmap_reloc.maps.retrieval import RetrievalIndex
 from nmap_reloc.representations import network_name
 from nmap_reloc.representations.hybrid.layout import to_tile
 from nmap_reloc.representations.neumap.encode import encode
@@ -144,8 +143,8 @@ class HybridMaker:
                 self._landmarks, np.concatenate([mine.positions for mine in pair])))
             tile.meta["split"] = [split.share, split.bits]
             if searched:
-                tile.arrays.update(RetrievalIndex.encode(
-                    *views_of(self._landmarks, pair[0].cells, side), len(pair[0].cells),
+                tile.arrays.update(index_of(
+                    self._landmarks, pair[0].cells, side,
                     bytes_for(self._budget, counts[part.voxels].sum() / counts.sum())))
             pieces.append(Piece(tile, _own(pair, part), part.neighbours))
         return pieces

@@ -8,9 +8,8 @@ from nmap_reloc.engines.export import open_network
 from nmap_reloc.mapping.budget import most_within
 from nmap_reloc.mapping.makers import Measure, Order
 from nmap_reloc.mapping.partition import Piece, cut, ground_axes, partition
-from nmap_reloc.mapping.retrieval import are_searched, bytes_for, views_of
+from nmap_reloc.mapping.retrieval import are_searched, bytes_for, index_of
 from nmap_reloc.mapping.sight import PLACE_BYTES, sight_of
-from nmap_reloc.maps.retrieval import RetrievalIndex
 from nmap_reloc.representations import network_name
 from nmap_reloc.representations.neumap.adapt import Adaptation, adapt
 from nmap_reloc.representations.neumap.encode import encode, into_voxels
@@ -81,8 +80,8 @@ class NeumapMaker:
             mine = cut(coded, part)
             tile = to_tile(mine, part.id, bits, sight_of(self._landmarks, mine.positions))
             if searched:
-                tile.arrays.update(RetrievalIndex.encode(
-                    *views_of(self._landmarks, mine.cells, mine.side), len(mine.cells),
+                tile.arrays.update(index_of(
+                    self._landmarks, mine.cells, mine.side,
                     bytes_for(self._budget, len(mine.codes) / len(coded.codes))))
             # Strays would blow up the box by which a robot chooses its tiles.
             pieces.append(Piece(tile, mine.positions[part.own[mine.voxels]], part.neighbours))

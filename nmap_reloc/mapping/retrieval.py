@@ -6,8 +6,8 @@ import numpy as np
 
 from nmap_reloc.localizer import LocalizerOptions
 from nmap_reloc.mapping.landmarks import Landmarks
-from nmap_reloc.maps.retrieval import PREFIX
-from nmap_reloc.maps.tile import Tile
+from nmap_reloc.maps.retrieval import PREFIX, RetrievalIndex
+from nmap_reloc.maps.tile import Arrays, Tile
 from nmap_reloc.types import Floats, Ints
 
 SHARE = 0.06  # of the budget
@@ -28,9 +28,13 @@ def bytes_for(budget: int, share: float) -> int:
     return max(LEAST, int(budget * SHARE * share))
 
 
-def views_of(landmarks: Landmarks, cells: Ints, side: float) -> tuple[Floats, list[Ints]]:
-    """Global descriptors of the views that see a tile, and which of its voxels (cells [V x 3] of
-    this side) each sees."""
+def index_of(landmarks: Landmarks, cells: Ints, side: float, most_bytes: int) -> Arrays:
+    """The arrays of a tile of voxels (cells [V x 3] of this side): views, and what each sees."""
+    return RetrievalIndex.encode(*_views_of(landmarks, cells, side), len(cells), most_bytes)
+
+
+def _views_of(landmarks: Landmarks, cells: Ints, side: float) -> tuple[Floats, list[Ints]]:
+    """Global descriptors of the views that see a tile, and which of its voxels each sees."""
     number = {tuple(cell): i for i, cell in enumerate(cells.tolist())}
     of_landmark = np.array([number.get(tuple(c), -1) for c in np.floor(
         landmarks.positions / side).astype(int).tolist()])

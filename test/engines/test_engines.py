@@ -17,7 +17,7 @@ from small_networks import textured
 from nmap_reloc.engines import open_engine
 from nmap_reloc.engines.base import Engine
 from nmap_reloc.engines.onnx import OnnxEngine
-from nmap_reloc.engines.shapes import AXES, graph_of
+from nmap_reloc.engines.shapes import AXES, check_axes, graph_of
 from nmap_reloc.errors import NmapError
 from nmap_reloc.features.learned import LEAST_SCORE
 
@@ -151,6 +151,13 @@ def test_a_file_of_another_version_is_refused(tmp_path: Path, neumap_weights: Pa
     with pytest.raises(NmapError, match=f"neumap-sift-decode.onnx: .*another version \\({why}\\); "
                                         f"run `nmap-reloc engines export --weights {tmp_path}`"):
         open_engine("neumap-sift-decode", "onnx", tmp_path)
+
+
+@pytest.mark.parametrize(("factors", "why"), [
+    ((), "factors without codes"), ((50, 3), "codes fixed at 50")])
+def test_what_another_export_lacks_is_named(factors: tuple[int, ...], why: str) -> None:
+    with pytest.raises(NmapError, match=f"neumap-unfold: .*version \\({why}\\); .* FOLDER`"):
+        check_axes("neumap-unfold", {"codes": (-1, 128), "factors": factors})
 
 
 def renamed(model: onnx.ModelProto, old: str, new: str) -> onnx.ModelProto:

@@ -214,6 +214,19 @@ def test_axes_are_those_of_the_exports(weights: Any) -> None:
     assert RANGES["neumap-meet"]["codes"].least == loaded.FEWEST_CODES
 
 
+def test_an_export_of_another_version_gets_no_plan(gpu: Any, weights: Any, tmp_path: Path
+                                                   ) -> None:
+    import onnx
+
+    model = onnx.load(weights("neumap-sift-decode") / "neumap-sift-decode.onnx")
+    first = next(i for i in model.graph.input if i.name == "first")
+    first.type.tensor_type.shape.dim[1].dim_value = 16
+    onnx.save(model, tmp_path / "neumap-sift-decode.onnx")
+    with pytest.raises(NmapError, match="neumap-sift-decode: exported by another version "
+                                        r"\(candidates fixed at 16\); run `nmap-reloc engines"):
+        open_engine("neumap-sift-decode", "tensorrt", tmp_path)
+
+
 def test_the_double_is_strict(gpu: Any) -> None:
     import tensorrt as trt
     from pycuda import driver

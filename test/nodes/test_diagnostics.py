@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from diagnostic_updater import DiagnosticStatusWrapper
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from small_graph import Graph, graph
+from small_graph import Graph
 
 from nmap_reloc.nodes.described import specs
 from nmap_reloc.nodes.diagnostic_keys import ERROR, OK, WARN, Key, judge, text
@@ -239,12 +238,6 @@ def test_a_status_holds_text_only(well: RelocFigures) -> None:
     assert (status.level, status.message) == (DiagnosticStatus.OK, "tracking")
     assert all(isinstance(value.value, str) for value in status.values)
     assert {"state", "latency_decode_p95"} <= {value.key for value in status.values}
-
-
-@pytest.fixture
-def ros() -> Iterator[Graph]:
-    with graph() as made:
-        yield made
 
 
 def test_it_is_published(ros: Graph, well: RelocFigures, tmp_path: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import yaml
 from rcl_interfaces.srv import DescribeParameters, SetParameters
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from small_graph import Graph, graph
+from small_graph import Graph
 
 from nmap_reloc.errors import NmapError
 from nmap_reloc.gate import GateOptions
@@ -44,12 +43,6 @@ class Small:
     @classmethod
     def check(cls, values: Small) -> str | None:
         return "least is more than most" if values.least > values.most else None
-
-
-@pytest.fixture
-def ros() -> Iterator[Graph]:
-    with graph() as made:
-        yield made
 
 
 def node_with(ros: Graph, **values: Any) -> Any:

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from rcl_interfaces.srv import SetParameters
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from small_graph import Graph, graph
+from small_graph import Graph
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from tile_row import save_row
@@ -126,12 +125,6 @@ class Stage:
             return self.peer.tiles() == tiles
         assert self.until(there), (self.peer.tiles(), tiles)
         self.peer.confirm()
-
-
-@pytest.fixture
-def ros() -> Iterator[Graph]:
-    with graph() as made:
-        yield made
 
 
 @pytest.fixture
