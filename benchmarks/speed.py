@@ -6,21 +6,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
+from speed_frames import save
 from speed_gpu import on_a_gpu
-from speed_place import Frame, Place, find, large_site
+from speed_place import Place, find, large_site
 from speed_plots import draw
 from speed_process import measured
-from speed_stages import against_sift, environment, lost
+from speed_stages import against_sift, lost
 from speed_table import markdown, write_between
+from speed_timed import environment
 from speed_voxels import decode_by_voxels
 
 from nmap_reloc.engines.processor import eight_bit_products
@@ -75,18 +74,8 @@ def measure(place: Place, work: Path, repeats: int, tiles: int) -> dict[str, Any
     frames = work / "frames.npz"
     save(place.frames, frames)
     found["process"] = measured(place.site, frames)
-    found["gpu"] = on_a_gpu(place, repeats)
+    found["gpu"] = on_a_gpu(place.site, place.frames, repeats)
     return found
-
-
-def save(frames: tuple[Frame, ...], path: Path) -> None:
-    """For a process that is not to load what reads scenes."""
-    same = [f for f in frames if f.camera == frames[0].camera]
-    poses = [f.prior.map_from_camera for f in same]
-    np.savez(path, images=np.stack([f.image for f in same]),
-             camera=json.dumps(asdict(frames[0].camera)), covariance=frames[0].prior.covariance,
-             rotations=np.stack([p.rotation for p in poses]),
-             translations=np.stack([p.translation for p in poses]))
 
 
 if __name__ == "__main__":

@@ -1,20 +1,35 @@
-"""The same tracking frames on a GPU, where there is one: torch with CUDA graphs, FP16."""
+"""The same tracking frames on a GPU, where there is one: torch with CUDA graphs, FP16.
+
+Part of `make bench`. On a machine that has a GPU but neither scenes nor what maps them, with what
+`make bench` left elsewhere (SITE: .cache/speed/NAME/site, FRAMES: .cache/speed/frames.npz):
+
+    python benchmarks/speed_gpu.py SITE FRAMES
+"""
 
 from __future__ import annotations
 
+import json
+import platform
+import sys
 import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from speed_place import Place
-from speed_stages import Timed, environment
+from speed_frames import Frame, load
+from speed_timed import Timed, environment
 
 from nmap_reloc.localizer import Localizer
+from nmap_reloc.maps.store import Site
+from nmap_reloc.types import Estimate
 
-EXTRACTOR_OPERATIONS = 2.4e9  # 1.2 GMAC at 640 x 480 (features/network.py)
+REPEATS = 20
+PLAYED = 200  # times that a recorded network is played again, to time it
 
 
-def on_a_gpu(place: Place, repeats: int) -> dict[str, Any]:
+def on_a_gpu(site: Path, frames: Sequence[Frame], repeats: int = REPEATS) -> dict[str, Any]:
     """{"why_not": …} where there is none."""
     try:
         import torch
@@ -22,21 +37,72 @@ def on_a_gpu(place: Place, repeats: int) -> dict[str, Any]:
         return {"why_not": str(problem)}
     if not torch.cuda.is_available():
         return {"why_not": "no CUDA device"}
-    with environment(NMAP_ENGINE_PRECISION="fp16", NMAP_ENGINE_DEVICE="cuda",
-                     NMAP_ENGINE_COMPILE="1"):
-        localizer = Localizer.open(place.site, "torch")
-    timed = Timed()
-    stages: dict[str, list[float]] = {}
-    for frame in place.frames * (repeats + 1):
+    peak = _peak(torch)
+    return {"device": torch.cuda.get_device_name(), "torch": torch.__version__,
+            "peak_tflops_fp16": peak / 1e12, "unit": Site.open(site).manifest.unit,
+            "plain": _tracked(torch, site, frames, repeats, peak),
+            "compiled": _tracked(torch, site, frames, repeats, peak, NMAP_ENGINE_COMPILE="1")}
+
+
+def _tracked(torch: Any, site: Path, frames: Sequence[Frame], repeats: int, peak: float,
+             **settings: str) -> dict[str, Any]:
+    with environment(NMAP_ENGINE_PRECISION="fp16", NMAP_ENGINE_DEVICE="cuda", **settings):
+        localizer = Localizer.open(site, "torch")
+    timed, accepted = Timed(), 0
+    stages: defaultdict[str, list[float]] = defaultdict(list)
+    for _ in range(2):  # sizes that come again are recorded
+        poses = [localizer.localize(f.image, f.camera, f.prior) for f in frames]
+    for frame in [*frames] * repeats:
         estimate = timed("tracking", lambda f=frame: localizer.localize(f.image, f.camera,
                                                                         f.prior))
+        accepted += estimate.accepted
         for stage, value in estimate.milliseconds.items():
-            stages.setdefault(stage, []).append(value)
-    medians = {name: float(np.median(values)) for name, values in stages.items()}
-    peak = _peak(torch)
-    return {"device": torch.cuda.get_device_name(), "milliseconds": timed.milliseconds(),
-            "stages": medians, "peak_tflops_fp16": peak / 1e12,
-            "extractor_share_of_peak": EXTRACTOR_OPERATIONS / (medians["features"] / 1e3) / peak}
+            stages[stage].append(value)
+    shares = {name: _share(torch, engine, peak) for name, engine in _engines(localizer)}
+    exact = Localizer.open(site, "onnx")
+    apart = [_apart(one, exact.localize(f.image, f.camera, f.prior))
+             for one, f in zip(poses, frames, strict=True)]
+    return {"milliseconds": timed.milliseconds()["tracking"],
+            "milliseconds_95": float(np.percentile(timed.wall["tracking"], 95)),
+            "stages": {name: float(np.median(values)) for name, values in stages.items()},
+            "accepted": accepted / (repeats * len(frames)),
+            "apart_from_fp32_on_the_cpu": float(np.nanmedian(apart)), "networks": shares}
+
+
+def _engines(localizer: Localizer) -> Iterable[tuple[str, Any]]:
+    decoder: Any = localizer.decoder
+    extractor: Any = localizer.extractor
+    return ("extractor", extractor._engine), ("meet", decoder._meet), ("decode", decoder._decode)
+
+
+def _apart(one: Estimate, other: Estimate) -> float:
+    """Map units between two positions; nan: one of them was refused."""
+    if one.map_from_camera is None or other.map_from_camera is None:
+        return float("nan")
+    return float(np.linalg.norm(one.map_from_camera.translation
+                                - other.map_from_camera.translation))
+
+
+def _share(torch: Any, engine: Any, peak: float) -> dict[str, float]:
+    """Of one run of a network on the device: milliseconds, operations, and the share of the
+    operations that it could do meanwhile."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    graphs = engine._run
+    size = graphs.last
+    with torch.inference_mode(), graphs.arithmetic(), FlopCounterMode(display=False) as counter:
+        graphs.network(*(place.there for place in size.places.values()))
+    begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    with torch.cuda.stream(graphs.stream):
+        begin.record()
+        for _ in range(PLAYED):
+            size.graph.replay()
+        end.record()
+    end.synchronize()
+    milliseconds = begin.elapsed_time(end) / PLAYED
+    operations = counter.get_total_flops()
+    return {"milliseconds": milliseconds, "operations": operations,
+            "share_of_peak": operations / (milliseconds / 1e3) / peak}
 
 
 def _peak(torch: Any, size: int = 8192, runs: int = 20) -> float:
@@ -50,3 +116,8 @@ def _peak(torch: Any, size: int = 8192, runs: int = 20) -> float:
         a @ a
     torch.cuda.synchronize()
     return float(2 * size ** 3 * runs / (time.perf_counter() - start))
+
+
+if __name__ == "__main__":
+    print(json.dumps({"python": platform.python_version()} | on_a_gpu(
+        Path(sys.argv[1]), load(Path(sys.argv[2]))), indent=1))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from speed_frames import Frame
 
 from nmap_reloc.features import open_extractor
 from nmap_reloc.geometry import Rigid, rotation_from_vector
@@ -21,22 +22,13 @@ from nmap_reloc.maps.store import Site
 from nmap_reloc.representations.base import Decoder
 from nmap_reloc.representations.neumap.layout import BITS, CodedVoxels, from_tile, to_tile
 from nmap_reloc.simulation.dataset import simulate
-from nmap_reloc.types import Camera, Floats, Image, Ints, PosePrior
+from nmap_reloc.types import Floats, Ints, PosePrior
 
 REAL = Path("../shared/scenes/redkitchen")
 KEYPOINTS = 1024
 BUDGET = 40_000  # bytes of the map
 SIGMA_POSITION, SIGMA_TURN = 0.05, 3.0  # of a tracking frame's prior: metres, degrees
 APART = 200.0  # map units between copies of the tiles
-
-
-@dataclass(frozen=True)
-class Frame:
-    """A query: grey image, camera, and what is believed of its pose while tracking."""
-
-    image: Image
-    camera: Camera
-    prior: PosePrior
 
 
 @dataclass(frozen=True)

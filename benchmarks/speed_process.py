@@ -17,7 +17,7 @@ WARM, STEADY = 10, 100
 
 
 def measured(site: Path, frames: Path) -> dict[str, object]:
-    """What the process prints. frames: .npz of images, cameras and poses (speed.py writes it)."""
+    """What the process prints. frames: .npz of images, cameras and poses (speed_frames.py)."""
     done = subprocess.run([sys.executable, __file__, str(site), str(frames)], check=True,
                           capture_output=True, text=True)
     found: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
@@ -34,27 +34,22 @@ def page_faults() -> int:
 
 
 def main(site: Path, frames: Path) -> None:
-    import numpy as np
+    import speed_frames
 
-    from nmap_reloc.geometry import Rigid
     from nmap_reloc.localizer import Localizer, LocalizerOptions
-    from nmap_reloc.types import Camera, PosePrior
 
     imported = time.perf_counter()
     localizer = Localizer.open(site, "onnx", LocalizerOptions(precision="auto"))
     opened = time.perf_counter()
-    kept = np.load(frames)
-    images, model = kept["images"], json.loads(str(kept["camera"]))
-    camera = Camera(model["model"], model["width"], model["height"], tuple(model["params"]))
-    priors = [PosePrior(Rigid(r, t), kept["covariance"]) for r, t in
-              zip(kept["rotations"], kept["translations"], strict=True)]
+    known = speed_frames.load(frames)
     started = time.perf_counter()
-    localizer.localize(images[0], camera, priors[0])
+    localizer.localize(known[0].image, known[0].camera, known[0].prior)
     first = time.perf_counter() - started
 
     def run(count: int) -> None:
         for k in range(count):
-            localizer.localize(images[k % len(images)], camera, priors[k % len(images)])
+            frame = known[k % len(known)]
+            localizer.localize(frame.image, frame.camera, frame.prior)
     run(WARM)
     before = resident()
     run(STEADY)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import platform
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import cv2
 import numpy as np
-from speed_place import KEYPOINTS, Frame, Place
+from speed_frames import Frame
+from speed_place import KEYPOINTS, Place
+from speed_timed import Timed
 
 from nmap_reloc.camera import pinhole_params
 from nmap_reloc.localizer import Localizer
@@ -24,20 +22,6 @@ Numbers = dict[str, float]
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
 
 
-@contextmanager
-def environment(**values: str) -> Iterator[None]:
-    """What engines are opened with, for the block."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
-
-
 def keep_freed_memory() -> None:
     """What is freed stays with the process. OpenCV's SIFT frees 60 MB at every image; where glibc
     gives them back to the system, and takes them anew, it is twice as slow: too easy a yardstick.
@@ -46,29 +30,6 @@ def keep_freed_memory() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(M_TRIM_THRESHOLD, 1 << 30)
         libc.mallopt(M_MMAP_THRESHOLD, 1 << 25)
-
-
-class Timed:
-    """Wall and processor milliseconds of calls, by name, and their ratios to a unit's."""
-
-    def __init__(self) -> None:
-        self.wall: defaultdict[str, list[float]] = defaultdict(list)
-        self.processor: defaultdict[str, list[float]] = defaultdict(list)
-
-    def __call__(self, name: str, call: Callable[[], Any]) -> Any:
-        wall, processor = time.perf_counter(), time.process_time()
-        made = call()
-        self.processor[name].append((time.process_time() - processor) * 1e3)
-        self.wall[name].append((time.perf_counter() - wall) * 1e3)
-        return made
-
-    def milliseconds(self) -> Numbers:
-        return {name: float(np.median(values)) for name, values in self.wall.items()}
-
-    def ratio(self, name: str, unit: str) -> Numbers:
-        """Medians over pairs taken one right after the other."""
-        return {kind: float(np.median(np.array(values[name]) / np.array(values[unit])))
-                for kind, values in (("wall", self.wall), ("processor", self.processor))}
 
 
 class Classical:

@@ -80,14 +80,19 @@ def _process(process: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def _gpu(gpu: dict[str, Any]) -> tuple[str, str, str]:
-    bar = "5 ms"
+    what, bar = "tracking frame, torch with CUDA graphs, FP16", "5 ms"
     if "why_not" in gpu:
-        return ("GPU: tracking frame, torch with CUDA graphs, FP16",
-                f"not measured ({gpu['why_not']})", bar)
-    return (f"{gpu['device']}: tracking frame, torch with CUDA graphs, FP16",
-            f"{text.milliseconds(gpu['milliseconds']['tracking'])}; extractor at "
-            f"{text.percent(gpu['extractor_share_of_peak'])} of "
-            f"{gpu['peak_tflops_fp16']:.0f} TFLOPS", bar)
+        return f"GPU: {what}", f"not measured ({gpu['why_not']})", bar
+    ways = "; ".join(f"{name} {_way(gpu[name])}" for name in ("plain", "compiled"))
+    return (f"{gpu['device']}: {what}",
+            f"{ways}; the card's FP16 peak is {gpu['peak_tflops_fp16']:.0f} TFLOPS", bar)
+
+
+def _way(way: dict[str, Any]) -> str:
+    stages = ", ".join(f"{stage} {value:.1f}" for stage, value in way["stages"].items())
+    networks = ", ".join(f"{name} {one['milliseconds']:.2f} ms, {one['share_of_peak']:.1%} of peak"
+                         for name, one in way["networks"].items())
+    return f"{text.milliseconds(way['milliseconds'])} (ms: {stages}; on the card: {networks})"
 
 
 def write_between(readme: Path, table: str, marks: tuple[str, str] = MARKS) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from speed_stages import Timed
+from speed_timed import Timed
 
 from nmap_reloc.engines import open_engine
 from nmap_reloc.engines.base import Engine

@@ -1,4 +1,4 @@
-"""The one exception of the package: something a person can act on."""
+"""The one exception of the package, something a person can act on, and the errors of others."""
 
 
 class NmapError(Exception):
@@ -8,3 +8,8 @@ class NmapError(Exception):
     ``<file or setting> <value>: <what is wrong>; <what to do>``. The command line prints it
     after ``error:`` and exits with 1; the node reports it in diagnostics and keeps running.
     """
+
+
+def one_line(problem: object, most: int | None = 160) -> str:
+    """What an error of somebody else's says, for a message of ours; most: characters."""
+    return " ".join(str(problem).split())[:most]

@@ -5,10 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from small_networks import textured
 
 from nmap_reloc.engines.base import Arrays
+from nmap_reloc.engines.export import graphs_of, load_network
 from nmap_reloc.representations.neumap.graphs import SERVED
+
+SHIPPED = [graph for network in ("features", "neumap", "maddr", "squeezer")
+           for graph in graphs_of(network)]
+
+
+def examples(network: str) -> dict[str, np.ndarray]:
+    """Inputs that a shipped network was traced with, so to speak."""
+    torch.manual_seed(0)
+    module = load_network(network)
+    return {name: value.numpy() for name, value in
+            zip(module.input_shapes, module.examples()[0], strict=True)}
 
 
 def picture(height: int = 96, width: int = 128, count: int = 60) -> Arrays:

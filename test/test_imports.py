@@ -21,7 +21,8 @@ OFFLINE_ROOMS = ("mapping", "evaluation", "simulation")
 OFFLINE_FILES = ("network", "graphs", "train", "training", "encode", "export")
 OFFLINE_LIBRARIES = {"torch", "torchvision", "matplotlib", "pandas", "rosbags", "scipy", "PIL",
                      "onnx", "onnxscript", "trimesh", "embreex"}
-# engines/torch.py is the one door to torch: engines/ opens it by name, only when asked for it.
+# engines/torch.py is the one door to torch, torch_graphs.py is behind it: engines/ opens it by
+# name, only when asked for it.
 TORCH_ENGINE = "nmap_reloc.engines.torch"
 # The standalone overlay stands in for ROS 2 with rosbags' type store and CDR.
 STANDALONE = "nmap_reloc.standalone"
@@ -95,7 +96,7 @@ def _offline(name: str) -> bool:
 
 
 def _robot_files() -> list[str]:
-    return [m for m in MODULES if m != TORCH_ENGINE and not _offline(m)
+    return [m for m in MODULES if not m.startswith(TORCH_ENGINE) and not _offline(m)
             and any(_matches(m, p) for p in ROBOT)]
 
 

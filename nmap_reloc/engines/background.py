@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from nmap_reloc.engines.base import Arrays, Engine, EngineError, RangeError
 from nmap_reloc.engines.shapes import warm_up
-from nmap_reloc.errors import NmapError
+from nmap_reloc.errors import NmapError, one_line
 
 Progress = Callable[[str, int, int], bool]  # phase, step, steps -> go on?
 log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class AutoEngine:
             if not self._closed:
                 log.log(logging.WARNING if isinstance(problem, NmapError) else logging.ERROR,
                         "engine %s: stays on %s: %s", self._network, self.backend, problem)
-                self._refusals["tensorrt"] = " ".join(str(problem).split())
+                self._refusals["tensorrt"] = one_line(problem, None)
             if engine is not None:
                 engine.close()
             return
@@ -158,7 +158,7 @@ class AutoEngine:
                     self._open[name] = self._openers[name]()
                 return self._open[name]
             except (EngineError, ImportError) as problem:
-                self._refusals[name] = " ".join(str(problem).split())
+                self._refusals[name] = one_line(problem, None)
                 del self._openers[name]
         reasons = "; ".join(f"{name}: {why}" for name, why in self._refusals.items())
         raise EngineError(f"engine {self._network}: no backend runs it ({reasons})")

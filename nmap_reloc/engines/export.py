@@ -22,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from nmap_reloc.errors import NmapError
+from nmap_reloc.errors import NmapError, one_line
 from nmap_reloc.maps.atomic import Writer, writing
 from nmap_reloc.weights import find
 
@@ -35,7 +35,8 @@ FAMILIES = {
 
 
 class Exportable(nn.Module, ABC):
-    """A network with the names and shapes (-1: any) of what goes in and comes out."""
+    """A network with the names and shapes (-1: any) of what goes in and comes out; it takes and
+    gives as many tensors, in a tuple."""
 
     input_shapes: dict[str, tuple[int, ...]]
     output_names: tuple[str, ...]
@@ -78,7 +79,7 @@ def open_network(name: str, weights: Path | None = None) -> nn.Module:
         network: nn.Module = room.make(sizes)
         network.load_state_dict(state)
     except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:120]
+        reason = one_line(error, 120)
         raise NmapError(f"network {path}: not weights of {name} ({reason}); train it again, or "
                         "install the package again") from error
     return network.eval()

@@ -13,7 +13,7 @@ from typing import Any
 import onnxruntime
 
 from nmap_reloc.engines.base import Arrays
-from nmap_reloc.errors import NmapError
+from nmap_reloc.errors import NmapError, one_line
 
 KEPT = 2  # sizes that the network is ready for at a time
 # Microseconds that a thread without work looks for some before it sleeps. To be woken costs as
@@ -70,6 +70,6 @@ class Sessions:
             return onnxruntime.InferenceSession(self._network, settings,
                                                 providers=self._providers)
         except Exception as error:  # onnxruntime's own types are not public
-            reason = " ".join(str(error).split())[:120]
+            reason = one_line(error, 120)
             raise NmapError(f"network {self._path}: onnxruntime can't load it ({reason}); install "
                             "the package again") from error

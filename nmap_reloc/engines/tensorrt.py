@@ -20,6 +20,7 @@ from nmap_reloc.engines.buffers import Holdings, Tensor, active, on_device, prim
 from nmap_reloc.engines.cuda_graphs import recorded
 from nmap_reloc.engines.device import DeviceThread
 from nmap_reloc.engines.shapes import Profile, check_range
+from nmap_reloc.errors import one_line
 
 OLDEST, NEXT = (10, 3), (11, 0)
 Result = TypeVar("Result")
@@ -78,10 +79,6 @@ def logger_of(trt: Any) -> Any:
             error = self.errors.get(threading.get_ident())
             return f" [TensorRT: {error}]" if error else ""
     return Log()
-
-
-def one_line(problem: object) -> str:
-    return " ".join(str(problem).split())[:160]
 
 
 class TensorrtEngine:

@@ -11,7 +11,8 @@ from nmap_reloc.engines.background import Progress
 from nmap_reloc.engines.base import Arrays, EngineError, Precision
 from nmap_reloc.engines.buffers import active, primary_context
 from nmap_reloc.engines.shapes import Profile, check_axes, profile
-from nmap_reloc.engines.tensorrt import libraries, logger_of, one_line
+from nmap_reloc.engines.tensorrt import libraries, logger_of
+from nmap_reloc.errors import one_line
 
 
 def build_plan(name: str, model: bytes, precision: Precision, workspace: int, progress: Progress,

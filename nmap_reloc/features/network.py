@@ -111,7 +111,7 @@ class FeatureNetwork(nn.Module):
 def detect(scores: Tensor, count: int, border: int = 8) -> tuple[Tensor, Tensor]:
     """logits [1 x 1 x H x W] -> sub-pixel maxima [N x 2] and their logits [N], best first."""
     peaks = F.max_pool2d(scores, 2 * RADIUS + 1, 1, RADIUS)
-    candidates = torch.where(peaks == scores, scores, scores.new_tensor(NEVER))
+    candidates = torch.where(peaks == scores, scores, NEVER)
     candidates = candidates[:, :, border:-border, border:-border]
     best, index = candidates.flatten().topk(count)
     width = candidates.shape[3]

@@ -15,7 +15,7 @@ import zstandard
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from nmap_reloc.errors import NmapError
+from nmap_reloc.errors import NmapError, one_line
 
 Json = Any  # what json.loads returns; checked where it is used
 Arrays = dict[str, npt.NDArray[Any]]
@@ -91,7 +91,7 @@ def decode_tile(data: bytes, name: str) -> Tile:
         tile = Tile(text["i"], text["r"], text["m"], arrays)
     except (SafetensorError, ValueError, KeyError, TypeError, OverflowError, RecursionError,
             MemoryError) as error:
-        reason = " ".join(str(error).split())[:80]
+        reason = one_line(error, 80)
         raise NmapError(f"{name}: malformed tile contents ({type(error).__name__}: {reason}); "
                         f"{REMEDY}") from error
     if not (isinstance(tile.id, str) and isinstance(tile.representation, str)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from nmap_reloc.errors import one_line
+
 MOST_SAMPLES = 4096
 HARMLESS = ("newer",)  # an image gave way to a newer one, as it should
 
@@ -138,7 +140,7 @@ class RelocFigures:
 
     def failed(self, error: object) -> None:
         """Something went wrong that a person should read of."""
-        self.last_error = " ".join(str(error).split())[:500]
+        self.last_error = one_line(error, 500)
         self.errors += 1
 
     def resize(self, seconds: float) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from rclpy.time import Time
 from tf2_ros import Buffer, ExtrapolationException, TransformException
 
-from nmap_reloc.errors import NmapError
+from nmap_reloc.errors import NmapError, one_line
 from nmap_reloc.geometry import Rigid, angle_degrees
 from nmap_reloc.nodes.convert import NANOSECONDS, nanoseconds, rigid_from_transform
 
@@ -142,4 +142,4 @@ def _same(a: Rigid, b: Rigid) -> bool:
 
 
 def _line(error: Exception | None) -> str:
-    return " ".join(str(error).split())[:160].rstrip(". ")
+    return one_line(error).rstrip(". ")

@@ -16,7 +16,7 @@ from rcl_interfaces.msg import (
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 
-from nmap_reloc.errors import NmapError
+from nmap_reloc.errors import NmapError, one_line
 from nmap_reloc.nodes.described import Spec, build, described, problem, specs, values_problem
 
 __all__ = ["ParameterSet", "described"]
@@ -97,7 +97,7 @@ def _declare(node: Node, spec: Spec) -> object:
     try:
         value: object = node.declare_parameter(spec.name, spec.default, descriptor(spec)).value
     except ParameterException as error:
-        said = " ".join(str(error).split())
+        said = one_line(error, None)
         kind = "double, with a point as in 30.0" if spec.type is float else spec.type_name
         wanted = kind + (f", in {spec.span()}" if spec.span() else "")
         raise NmapError(f"parameter {spec.name}: {said}; give a value of type {wanted}"

@@ -12,10 +12,11 @@ pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 import onnx
+from engine_inputs import SHIPPED, examples
 from small_networks import textured
 
 from nmap_reloc.engines import open_engine
-from nmap_reloc.engines.base import Engine
+from nmap_reloc.engines.base import Engine, EngineError
 from nmap_reloc.engines.onnx import OnnxEngine
 from nmap_reloc.engines.shapes import AXES, check_axes, graph_of
 from nmap_reloc.errors import NmapError
@@ -90,6 +91,18 @@ def test_neumap_agrees(neumap_weights: Path, keypoints: int, codes: int, voxels:
         np.testing.assert_allclose(c[name], d[name], atol=CLOSE)
 
 
+@pytest.mark.parametrize("network", SHIPPED)
+def test_shipped_networks_agree(network: str) -> None:
+    here, there = (open_engine(network, backend, threads=1) for backend in ("onnx", "torch"))
+    inputs = examples(network)
+    a, b = here(inputs), there(inputs)
+    assert a.keys() == b.keys()
+    for name, value in a.items():
+        assert (value.dtype, value.shape) == (b[name].dtype, b[name].shape), name
+        if network != "features":  # of noise: its keypoints may change places
+            np.testing.assert_allclose(value, b[name], rtol=CLOSE, atol=CLOSE, err_msg=name)
+
+
 def test_engines_declare_the_same_shapes(neumap_weights: Path, feature_weights: Path) -> None:
     for network, folder in (("features", feature_weights), ("neumap-sift-unfold", neumap_weights),
                             ("neumap-sift-meet", neumap_weights),
@@ -101,6 +114,18 @@ def test_engines_declare_the_same_shapes(neumap_weights: Path, feature_weights: 
         assert (here.backend, there.backend) == ("onnx", "torch")
         here.close()
         there.close()
+
+
+def test_torch_says_what_it_could_not_run(neumap_weights: Path) -> None:
+    engine = open_engine("neumap-sift-meet", "torch", neumap_weights)
+    inputs = {"descriptors": np.ones((5, 128), np.float32), "codes": np.ones((20, 15), np.float32)}
+    with pytest.raises(EngineError, match=r"engine neumap-sift-meet: torch could not run it .*; "
+                                          "restart the program, or choose the onnx backend"):
+        engine(inputs)
+    assert len(engine({**inputs, "codes": np.ones((20, 16), np.float32)})["first"]) == 5
+    engine.close()
+    with pytest.raises(EngineError, match="it was closed; open it again"):
+        engine(inputs)
 
 
 @pytest.mark.parametrize("backend", ["onnx", "torch"])

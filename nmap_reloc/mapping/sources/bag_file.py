@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from nmap_reloc.errors import NmapError
+from nmap_reloc.errors import NmapError, one_line
 
 SUFFIXES = (".mcap", ".db3")
 
@@ -65,7 +65,7 @@ class BagFile:
         return self._open.reader
 
     def _damaged(self, error: Exception) -> NmapError:
-        said = " ".join(str(error).split())[:120] or type(error).__name__
+        said = one_line(error, 120) or type(error).__name__
         return NmapError(f"{self.path}: damaged or no ROS 2 recording ({said}); try "
                          "'ros2 bag reindex' or record it again")
 

@@ -23,9 +23,8 @@ class RestoreGraph(Exportable):
         self.bottleneck = network.bottleneck[str(self.dimensions)]
         self.input_shapes = {"codes": (-1, self.dimensions)}
 
-    def forward(self, codes: Tensor) -> Tensor:
-        restored: Tensor = self.bottleneck.restore(codes)
-        return restored
+    def forward(self, codes: Tensor) -> tuple[Tensor, ...]:
+        return (self.bottleneck.restore(codes),)
 
     def examples(self) -> tuple[tuple[Tensor, ...], tuple[dict[int, str], ...]]:
         return (torch.rand(50, self.dimensions),), ({0: "codes"},)
@@ -60,9 +59,9 @@ class MatchGraph(Exportable):
             "query": (-1, -1, width), "query_positions": (-1, -1, 2), "view": (-1, -1, width),
             "view_positions": (-1, -1, 2), "there": (-1, -1)}
 
-    def forward(self, *inputs: Tensor) -> Tensor:
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         rows, columns = self.network.match(*inputs)
-        return rows[:, :, :-1] + columns[:, :-1]
+        return (rows[:, :, :-1] + columns[:, :-1],)
 
     def examples(self) -> tuple[tuple[Tensor, ...], tuple[dict[int, str], ...]]:
         views, n, k, width = 3, 40, 50, self.network.shape.descriptor

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nmap_reloc.errors import NmapError
+from nmap_reloc.errors import NmapError, one_line
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,6 @@ def open_bag(path: Path) -> Iterator[Bag]:
 
 
 def _damaged(path: Path, problem: Exception) -> NmapError:
-    said = " ".join(str(problem).split())[:120] or type(problem).__name__
+    said = one_line(problem, 120) or type(problem).__name__
     return NmapError(f"{path}: damaged or no ROS 2 recording ({said}); try 'ros2 bag reindex' or "
                      "record it again")

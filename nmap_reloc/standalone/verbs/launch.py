@@ -16,7 +16,7 @@ from launch.launch_description_sources import (
     get_launch_description_from_any_launch_file,
 )
 
-from nmap_reloc.errors import NmapError
+from nmap_reloc.errors import NmapError, one_line
 
 PACKAGE = "nmap_reloc"
 SUFFIX = ".launch.py"
@@ -80,7 +80,7 @@ def _load(path: Path) -> Any:
     try:
         return get_launch_description_from_any_launch_file(str(path))
     except Exception as problem:  # whatever the file's author wrote
-        said = " ".join(str(problem).split())
+        said = one_line(problem, None)
         raise NmapError(f"{path}: {type(problem).__name__}: {said}") from problem
 
 

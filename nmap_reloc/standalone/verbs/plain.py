@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from nmap_reloc.errors import NmapError
+from nmap_reloc.errors import NmapError, one_line
 from nmap_reloc.standalone.verbs.session import message_class
 
 LONGEST = 128  # items of an array, letters of a text
@@ -81,7 +81,7 @@ def _filled(message: Any, values: dict[str, Any]) -> Any:
         try:
             setattr(message, name, _converted(getattr(message, name), kinds[name], value))
         except (AssertionError, TypeError, ValueError, OverflowError) as problem:
-            said = " ".join(str(problem).split())[:120]
+            said = one_line(problem, 120)
             raise NmapError(f"{name}: {value!r} is no {kinds[name]} ({said})") from None
     return message
 

@@ -13,12 +13,14 @@ import numpy as np
 class Gpu:
     """State of the one device; `reset` before each test.
 
+    real: what runs a plan on a real GPU, see real_gpu.py.
     allocated, pinned: how often memory was taken. uploads: copies to the device, moves: copies on
     it, bytes each. graphs: what was recorded, by handle; launches: how often one ran.
     """
 
     version: str = "10.3.0"
     name: str = "Double of an Orin"
+    real: Callable[..., bool] | None = None
     faults: set[str] = field(default_factory=set)  # see the names where they are asked for
     memory: dict[int, np.ndarray] = field(default_factory=dict)  # address -> bytes
     host: dict[int, int] = field(default_factory=dict)  # address -> bytes, page-locked
