@@ -86,7 +86,7 @@ class TorchGraphs:
         self.network = network
         self._types, self._gives, self._half = types, gives, half
         self.stream = torch.cuda.Stream()
-        self._pool = torch.cuda.graph_pool_handle()  # they run one after the other
+        self._pool: Any = None  # the graphs' memory: they run one after the other
         self._sizes: dict[tuple[tuple[int, ...], ...], Size] = {}  # the last one used at the end
 
     def __call__(self, inputs: Arrays) -> list[npt.NDArray[Any]]:
@@ -129,6 +129,8 @@ class TorchGraphs:
         given = [torch.empty(value.shape, dtype=dtype, pin_memory=True)
                  for value, dtype in zip(self._run(size), self._gives, strict=True)]
         self.stream.synchronize()
+        if not any(other.graph for other in self._sizes.values()):  # torch ends it with the last
+            self._pool = torch.cuda.graph_pool_handle()
         graph = torch.cuda.CUDAGraph()
         graph.capture_begin(self._pool, "thread_local")  # other threads may go on meanwhile
         try:
