@@ -7,6 +7,7 @@ through page-locked memory, unless they are there already.
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from nmap_reloc.engines.base import Arrays
 
 KEPT = 8  # sets of sizes at a time: a search asks for codes in several sizes
 Network = Callable[..., Sequence[Tensor]]
+_settings = threading.Lock()  # those of cuDNN are the process's
 
 
 def for_a_gpu(network: nn.Module, half: bool) -> nn.Module:
@@ -93,17 +95,20 @@ class TorchGraphs:
         sizes = tuple(inputs[name].shape for name in self._types)
         size = self._sizes.pop(sizes, None)
         known = size is not None
-        with torch.cuda.stream(self.stream), self.arithmetic():
+        with torch.cuda.stream(self.stream):
             if size is None:
                 size = self._new(inputs)
             for name, place in size.places.items():
                 place.put(inputs[name])
             self._sizes[sizes] = size
             if not known:  # it may never come again
-                return [value.to(dtype).cpu().numpy() for value, dtype in
-                        zip(self._run(size), self._gives, strict=True)]
+                with self.arithmetic():
+                    made = self._run(size)
+                return [value.to(dtype).cpu().numpy()
+                        for value, dtype in zip(made, self._gives, strict=True)]
             if size.graph is None:
-                self._record(size)
+                with self.arithmetic():
+                    self._record(size)
             size.graph.replay()
         self.stream.synchronize()
         return [value.numpy().copy() for value in size.given]
@@ -115,8 +120,8 @@ class TorchGraphs:
 
     @contextmanager
     def arithmetic(self) -> Iterator[None]:
-        """Neither reduced precision where FP32 is asked for, nor the first kernel that will do."""
-        with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False), \
+        """No less precision than was asked for, and always the same kernels."""
+        with _settings, torch.backends.cudnn.flags(enabled=True, allow_tf32=False), \
                 torch.autocast("cuda", torch.float16, enabled=self._half, cache_enabled=False):
             yield
 
