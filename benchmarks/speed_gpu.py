@@ -90,8 +90,9 @@ def _share(torch: Any, engine: Any, peak: float) -> dict[str, float]:
 
     graphs = engine._run
     size = graphs.last
+    network = getattr(graphs.network, "_orig_mod", graphs.network)  # of a compiled one
     with torch.inference_mode(), graphs.arithmetic(), FlopCounterMode(display=False) as counter:
-        graphs.network(*(place.there for place in size.places.values()))
+        network(*(place.there for place in size.places.values()))
     begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     with torch.cuda.stream(graphs.stream):
         begin.record()

@@ -37,14 +37,13 @@ class TorchEngine:
         self.dtypes: dict[str, npt.DTypeLike] = {
             n: torch.empty(0, dtype=t).numpy().dtype for n, t in types.items()}
         self._network: Exportable | None = network
-        with torch.inference_mode():
-            gives = [value.dtype for value in network(*given)]
+        gives = []
         if cuda:
+            with torch.inference_mode():
+                gives = [value.dtype for value in network(*given)]
             for_a_gpu(network, half)
         run: Any = torch.compile(network) if options.compile else network
-        if cuda:
-            run = TorchGraphs(run, types, gives, half)
-        self._run: Any = run
+        self._run: Any = TorchGraphs(run, types, gives, half) if cuda else run
         where = torch.cuda.get_device_name() if cuda else "CPU"
         self.reason = (f"torch {torch.__version__} on {where}, {'fp16' if half else 'fp32'}"
                        f"{', compiled' if options.compile else ''}"
