@@ -109,11 +109,8 @@ def match_near(seen: Seen, map_from_camera: Rigid, positions: Doubles, descripto
     shown = np.flatnonzero(inside(seen, plane))
     if not len(shown):
         return _agreement([], [], [], [])
-    plane = plane[shown]
-    nearby, shown_at = _near(seen, plane, radius)
-    apart = _apart(seen, nearby, plane[shown_at])
-    close = np.flatnonzero(apart <= radius)
-    keypoints, points, away = nearby[close], shown[shown_at[close]], apart[close]
+    keypoints, shown_at, away = within(seen, plane[shown], radius)
+    points = shown[shown_at]
     cosine = np.einsum("ij,ij->i", seen.descriptors.take(keypoints, axis=0),
                        descriptors.take(points, axis=0))
     order = np.flatnonzero(cosine >= similarity)
@@ -124,6 +121,15 @@ def match_near(seen: Seen, map_from_camera: Rigid, positions: Doubles, descripto
     best = of_keypoint[of_keypoint >= 0]
     best = best[of_point[points[best]] == best]
     return _agreement(keypoints[best], points[best], away[best], cosine[best])
+
+
+def within(seen: Seen, plane: Doubles, radius: float) -> tuple[Indices, Indices, Doubles]:
+    """Every keypoint and point of the plane [L x 2], L > 0, that lie at most `radius` pixels from
+    each other, and how far apart they are: [P] each."""
+    keypoints, points = _near(seen, plane, radius)
+    apart = _apart(seen, keypoints, plane[points])
+    close = np.flatnonzero(apart <= radius)
+    return keypoints[close], points[close], apart[close]
 
 
 def _near(seen: Seen, plane: Doubles, radius: float) -> tuple[Indices, Indices]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from nmap_reloc.errors import NmapError
 from nmap_reloc.maps.tile import Tile
 from nmap_reloc.pose import Solution, SolveOptions, solve
 from nmap_reloc.representations.maddr.consensus import QUICK, THOROUGH, Asking, agree
-from nmap_reloc.representations.maddr.guide import Assignment, Guide, alone, likeliest
+from nmap_reloc.representations.maddr.guide import Assignment, Guide, alone, judged, likeliest
 from nmap_reloc.representations.maddr.layout import (
     CodedViews,
     from_tile,
@@ -91,12 +92,15 @@ class MaddrDecoder:
         looked = self._look(features, active, views, len(features), ALL_LANDMARKS)
         guide = Guide(Assignment.of(looked.scores, looked.keypoints, looked.landmarks, views),
                       features, active.positions, camera)
-        starts = [solution, *alone(pairs, camera, solving)]
-        again = likeliest(guide, starts, solving)
+        starts = judged(guide, [solution, *alone(pairs, camera, solving)])
+        best = max(starts, key=itemgetter(0), default=None)
+        again = None if best is None else likeliest(guide, best[1], solving)
         if again is None or again[0].log_false_alarms > CLEAR:
             wider = looked.pairs(features, active, THOROUGH)
-            starts += [solve(wider, camera, solving), *alone(wider, camera, solving)]
-            again = likeliest(guide, starts, solving) or again
+            more = judged(guide, [solve(wider, camera, solving), *alone(wider, camera, solving)])
+            better = max(more, key=itemgetter(0), default=None)
+            if better is not None and (best is None or better[0] > best[0]):
+                again = likeliest(guide, better[1], solving) or again
         return again or (solution, pairs)
 
     def _descriptors(self, tile: Tile, views: CodedViews) -> Floats:

@@ -8,14 +8,14 @@ near where the pose has it, or it is not, and then any keypoint is as good as an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from nmap_reloc.geometry import Rigid
-from nmap_reloc.guided import Seen, inside, on_plane
+from nmap_reloc.guided import Seen, inside, on_plane, within
 from nmap_reloc.pose import Solution, SolveOptions, solve, solve_from
 from nmap_reloc.representations.maddr.consensus import TEMPER
 from nmap_reloc.reprojection import Observed, distances
@@ -29,6 +29,7 @@ ROUGH, FINAL = 12.0, 4.0  # pixels, of poses to start from and of those found, t
 POSES = 10.0  # log10 of how many might be found that see a scene otherwise
 INDEPENDENT = 0.5  # share of the evidence: the matcher sees one landmark beside the others
 SIGMAS_OFF = 3.0  # a pair is at most so far off
+NEGLIGIBLE = 6.0  # deviations: what lies farther off has no part in the evidence
 
 
 @dataclass(frozen=True)
@@ -101,15 +102,14 @@ class Guide:
     def _anyone(self, plane: Doubles, shown: npt.NDArray[np.bool_], sigma: float) -> Doubles:
         """What the landmarks in view hold possible on average, at the points [K x 2] of the
         plane: much where many keypoints are, or one that everybody likes."""
-        popular = np.bincount(self._given.keypoints, self._given.probable * shown[self._of],
-                              len(self._features)) / max(int(shown.sum()), 1)
-        liked = np.flatnonzero(popular)
-        scale = self._seen.scale[liked]
-        shift = (scale @ self._seen.normalized[liked][:, :, None])[:, :, 0]
-        off = np.square(scale[:, 0] @ plane.T - shift[:, :1]) \
-            + np.square(scale[:, 1] @ plane.T - shift[:, 1:])
         uniform = 2 * np.pi * sigma ** 2 / (self._camera.width * self._camera.height)
-        return np.asarray(popular[liked] @ np.exp(off / (-2 * sigma ** 2)) + uniform)
+        if not len(plane):
+            return np.full(0, uniform)
+        popular = np.bincount(self._given.keypoints, self._given.probable * shown[self._of],
+                              len(self._features)) / len(plane)
+        keypoints, points, off = within(self._seen, plane, NEGLIGIBLE * sigma)
+        here = popular[keypoints] * np.exp(-np.square(off / sigma) / 2)
+        return np.asarray(np.bincount(points, here, len(plane)) + uniform)
 
     def settle(self, start: Rigid, solving: SolveOptions
                ) -> tuple[Solution, Correspondences] | None:
@@ -151,15 +151,18 @@ def alone(pairs: Correspondences, camera: Camera, solving: SolveOptions) -> list
     return [solution for solution in found if isinstance(solution, Solution)]
 
 
-def likeliest(guide: Guide, starts: Sequence[Solution | Refusal], solving: SolveOptions
-              ) -> tuple[Solution, Correspondences] | None:
-    """From the likeliest of some poses, if there is one: the solution and its pairs. How likely
-    chance is (Solution.log_false_alarms): as often as the evidence says, at most, for each pose
-    that might have been found (Markov's inequality)."""
+def judged(guide: Guide, starts: Iterable[Solution | Refusal]) -> list[tuple[float, Rigid]]:
+    """The poses among them, and how much speaks for each."""
     poses = [start.map_from_camera for start in starts if isinstance(start, Solution)]
-    if not poses:
-        return None
-    found = guide.settle(max(poses, key=lambda pose: guide.evidence(pose, ROUGH)), solving)
+    return [(guide.evidence(pose, ROUGH), pose) for pose in poses]
+
+
+def likeliest(guide: Guide, start: Rigid, solving: SolveOptions
+              ) -> tuple[Solution, Correspondences] | None:
+    """From a pose nearby, if it leads to one: the solution and its pairs. How likely chance is
+    (Solution.log_false_alarms): as often as the evidence says, at most, for each pose that might
+    have been found (Markov's inequality)."""
+    found = guide.settle(start, solving)
     if found is None:
         return None
     evidence = guide.evidence(found[0].map_from_camera)
