@@ -27,6 +27,7 @@ PRESENT = 0.3  # of the landmarks in view have a keypoint
 SIGMAS = (30.0, 15.0, 8.0, 8.0, 5.0)  # pixels, of the rounds from a pose nearby to the likeliest
 ROUGH, FINAL = 12.0, 4.0  # pixels, of poses to start from and of those found, to be compared
 POSES = 10.0  # log10 of how many might be found that see a scene otherwise
+ALONE_TRIALS = 2000  # of RANSAC on one view's pairs: fifteen of a hundred that are right suffice
 INDEPENDENT = 0.5  # share of the evidence: the matcher sees one landmark beside the others
 SIGMAS_OFF = 3.0  # a pair is at most so far off
 NEGLIGIBLE = 6.0  # deviations: what lies farther off has no part in the evidence
@@ -145,7 +146,7 @@ class Guide:
 
 def alone(pairs: Correspondences, camera: Camera, solving: SolveOptions) -> list[Solution]:
     """What the pairs of each view alone lead to."""
-    once = replace(solving, searches=1)
+    once = replace(solving, searches=1, max_trials=min(solving.max_trials, ALONE_TRIALS))
     found = (solve(pairs.some(np.flatnonzero(pairs.voxels == view)), camera, once)
              for view in np.unique(pairs.voxels))
     return [solution for solution in found if isinstance(solution, Solution)]
