@@ -7,8 +7,8 @@ import pytest
 
 from nmap_reloc.geometry import Rigid, rotation_from_vector
 from nmap_reloc.pose import SolveOptions, solve_from
-from nmap_reloc.representations.maddr.guide import Assignment, Guide, likeliest
-from nmap_reloc.types import Camera, Correspondences, Features
+from nmap_reloc.representations.maddr.guide import Assignment, Guide, judged, likeliest
+from nmap_reloc.types import Camera, Correspondences, Features, Refusal
 
 CAMERA = Camera("PINHOLE", 640, 480, (400.0, 400.0, 320.0, 240.0))
 TRUTH = Rigid(np.eye(3), np.zeros(3))
@@ -56,7 +56,10 @@ def test_from_a_pose_nearby_to_the_right_one(seed: int) -> None:
     guide = Guide(assignment, features, positions, CAMERA)
     near, far = about(0.06, 0.03), about(1.0, 0.8)
     assert guide.evidence(TRUTH) > 50 > 5 > guide.evidence(far)
-    found = likeliest(guide, [started(pose, positions) for pose in (far, near)], SolveOptions())
+    starts = judged(guide, [started(pose, positions) for pose in (far, near)]
+                    + [Refusal("solve", "too few agree")])
+    assert [start.evidence < 5 for start in starts] == [True, False]
+    found = likeliest(guide, starts, SolveOptions())
     assert found is not None
     solution, pairs = found
     assert np.linalg.norm(solution.map_from_camera.translation) < 0.01
@@ -67,7 +70,7 @@ def test_from_a_pose_nearby_to_the_right_one(seed: int) -> None:
 def test_chance_is_not_taken_for_a_pose() -> None:
     features, positions, assignment = ambiguous(0)
     guide = Guide(assignment, features, positions, CAMERA)
-    found = likeliest(guide, [started(TRUTH, positions)], SolveOptions())
+    found = likeliest(guide, judged(guide, [started(TRUTH, positions)]), SolveOptions())
     assert found is None or found[0].log_false_alarms == 0
 
 

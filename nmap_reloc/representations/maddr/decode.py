@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -93,14 +92,13 @@ class MaddrDecoder:
         guide = Guide(Assignment.of(looked.scores, looked.keypoints, looked.landmarks, views),
                       features, active.positions, camera)
         starts = judged(guide, [solution, *alone(pairs, camera, solving)])
-        best = max(starts, key=itemgetter(0), default=None)
-        again = None if best is None else likeliest(guide, best[1], solving)
+        again = likeliest(guide, starts, solving)
         if again is None or again[0].log_false_alarms > CLEAR:
             wider = looked.pairs(features, active, THOROUGH)
+            most = max((start.evidence for start in starts), default=-np.inf)
             more = judged(guide, [solve(wider, camera, solving), *alone(wider, camera, solving)])
-            better = max(more, key=itemgetter(0), default=None)
-            if better is not None and (best is None or better[0] > best[0]):
-                again = likeliest(guide, better[1], solving) or again
+            likelier = [start for start in more if start.evidence > most]
+            again = likeliest(guide, likelier, solving) or again
         return again or (solution, pairs)
 
     def _descriptors(self, tile: Tile, views: CodedViews) -> Floats:

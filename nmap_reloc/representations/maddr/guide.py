@@ -8,8 +8,9 @@ near where the pose has it, or it is not, and then any keypoint is as good as an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -152,18 +153,27 @@ def alone(pairs: Correspondences, camera: Camera, solving: SolveOptions) -> list
     return [solution for solution in found if isinstance(solution, Solution)]
 
 
-def judged(guide: Guide, starts: Iterable[Solution | Refusal]) -> list[tuple[float, Rigid]]:
-    """The poses among them, and how much speaks for each."""
-    poses = [start.map_from_camera for start in starts if isinstance(start, Solution)]
-    return [(guide.evidence(pose, ROUGH), pose) for pose in poses]
+class Start(NamedTuple):
+    """A pose to start from, and how much speaks for it."""
+
+    evidence: float
+    map_from_camera: Rigid
 
 
-def likeliest(guide: Guide, start: Rigid, solving: SolveOptions
+def judged(guide: Guide, solutions: Iterable[Solution | Refusal]) -> list[Start]:
+    """The poses among them."""
+    poses = [one.map_from_camera for one in solutions if isinstance(one, Solution)]
+    return [Start(guide.evidence(pose, ROUGH), pose) for pose in poses]
+
+
+def likeliest(guide: Guide, starts: Sequence[Start], solving: SolveOptions
               ) -> tuple[Solution, Correspondences] | None:
-    """From a pose nearby, if it leads to one: the solution and its pairs. How likely chance is
-    (Solution.log_false_alarms): as often as the evidence says, at most, for each pose that might
-    have been found (Markov's inequality)."""
-    found = guide.settle(start, solving)
+    """From the likeliest of some poses, if there is one: the solution and its pairs. How likely
+    chance is (Solution.log_false_alarms): as often as the evidence says, at most, for each pose
+    that might have been found (Markov's inequality)."""
+    if not starts:
+        return None
+    found = guide.settle(max(starts, key=lambda start: start.evidence).map_from_camera, solving)
     if found is None:
         return None
     evidence = guide.evidence(found[0].map_from_camera)
