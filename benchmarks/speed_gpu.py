@@ -21,9 +21,9 @@ import numpy as np
 from speed_frames import Frame, load
 from speed_timed import Timed, environment
 
+from nmap_reloc.evaluation.metrics import pose_errors
+from nmap_reloc.geometry import Rigid
 from nmap_reloc.localizer import Localizer
-from nmap_reloc.maps.store import Site
-from nmap_reloc.types import Estimate
 
 REPEATS = 20
 PLAYED = 200  # times that a recorded network is played again, to time it
@@ -38,49 +38,48 @@ def on_a_gpu(site: Path, frames: Sequence[Frame], repeats: int = REPEATS) -> dic
     if not torch.cuda.is_available():
         return {"why_not": "no CUDA device"}
     peak = _peak(torch)
+    exact = _poses(Localizer.open(site, "onnx"), frames)
+    ways = {name: _tracked(torch, site, frames, repeats, peak, exact, **settings)
+            for name, settings in (("plain", {}), ("compiled", {"NMAP_ENGINE_COMPILE": "1"}))}
     return {"device": torch.cuda.get_device_name(), "torch": torch.__version__,
-            "peak_tflops_fp16": peak / 1e12, "unit": Site.open(site).manifest.unit,
-            "plain": _tracked(torch, site, frames, repeats, peak),
-            "compiled": _tracked(torch, site, frames, repeats, peak, NMAP_ENGINE_COMPILE="1")}
+            "peak_tflops_fp16": peak / 1e12, **ways}
 
 
 def _tracked(torch: Any, site: Path, frames: Sequence[Frame], repeats: int, peak: float,
-             **settings: str) -> dict[str, Any]:
+             exact: Sequence[Rigid | None], **settings: str) -> dict[str, Any]:
+    """exact: the poses in FP32, by the processor."""
     with environment(NMAP_ENGINE_PRECISION="fp16", NMAP_ENGINE_DEVICE="cuda", **settings):
         localizer = Localizer.open(site, "torch")
     timed, accepted = Timed(), 0
     stages: defaultdict[str, list[float]] = defaultdict(list)
     for _ in range(2):  # sizes that come again are recorded
-        poses = [localizer.localize(f.image, f.camera, f.prior) for f in frames]
+        poses = _poses(localizer, frames)
     for frame in [*frames] * repeats:
         estimate = timed("tracking", lambda f=frame: localizer.localize(f.image, f.camera,
                                                                         f.prior))
         accepted += estimate.accepted
         for stage, value in estimate.milliseconds.items():
             stages[stage].append(value)
-    shares = {name: _share(torch, engine, peak) for name, engine in _engines(localizer)}
-    exact = Localizer.open(site, "onnx")
-    apart = [_apart(one, exact.localize(f.image, f.camera, f.prior))
-             for one, f in zip(poses, frames, strict=True)]
+    apart = [pose_errors(one, other)[0] for one, other in zip(poses, exact, strict=True)
+             if one is not None and other is not None]
     return {"milliseconds": timed.milliseconds()["tracking"],
             "milliseconds_95": float(np.percentile(timed.wall["tracking"], 95)),
             "stages": {name: float(np.median(values)) for name, values in stages.items()},
-            "accepted": accepted / (repeats * len(frames)),
-            "apart_from_fp32_on_the_cpu": float(np.nanmedian(apart)), "networks": shares}
+            "accepted": accepted / (repeats * len(frames)), "unit": localizer.unit,
+            "apart_from_fp32_on_the_cpu": float(np.median(apart)),
+            "networks": {name: _share(torch, engine, peak)
+                         for name, engine in _engines(localizer)}}
+
+
+def _poses(localizer: Localizer, frames: Sequence[Frame]) -> list[Rigid | None]:
+    """map_from_camera of each frame; None: refused."""
+    return [localizer.localize(f.image, f.camera, f.prior).map_from_camera for f in frames]
 
 
 def _engines(localizer: Localizer) -> Iterable[tuple[str, Any]]:
     decoder: Any = localizer.decoder
     extractor: Any = localizer.extractor
     return ("extractor", extractor._engine), ("meet", decoder._meet), ("decode", decoder._decode)
-
-
-def _apart(one: Estimate, other: Estimate) -> float:
-    """Map units between two positions; nan: one of them was refused."""
-    if one.map_from_camera is None or other.map_from_camera is None:
-        return float("nan")
-    return float(np.linalg.norm(one.map_from_camera.translation
-                                - other.map_from_camera.translation))
 
 
 def _share(torch: Any, engine: Any, peak: float) -> dict[str, float]:

@@ -18,7 +18,6 @@ from nmap_reloc.localizer import Localizer
 from nmap_reloc.mapping.landmarks import Landmarks
 
 RATIO = 0.9  # of the nearest and second nearest descriptor's distance
-Numbers = dict[str, float]
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
 
 

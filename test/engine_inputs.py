@@ -17,7 +17,7 @@ SHIPPED = [graph for network in ("features", "neumap", "maddr", "squeezer")
 
 
 def examples(network: str) -> dict[str, np.ndarray]:
-    """Inputs that a shipped network was traced with, so to speak."""
+    """Inputs as a shipped network is traced with."""
     torch.manual_seed(0)
     module = load_network(network)
     return {name: value.numpy() for name, value in
@@ -44,6 +44,13 @@ def query(keypoints: int = 40, codes: int = 50) -> dict[str, np.ndarray]:
             "values": halves(2, codes, 32), "marks": halves(codes, 16),
             "positions": some(codes, 3), "voxels": rng.integers(0, 5, codes),
             "side": np.ones(1, np.float32)}
+
+
+def lasting(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """A query's inputs, what tiles give made read-only: they may stay on a device."""
+    for name in ("keys", "values", "marks", "positions", "voxels"):
+        inputs[name].setflags(write=False)
+    return inputs
 
 
 def same(a: dict[str, Any], b: dict[str, Any]) -> None:

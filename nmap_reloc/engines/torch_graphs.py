@@ -27,9 +27,9 @@ Network = Callable[..., Sequence[Tensor]]
 _settings = threading.Lock()  # those of cuDNN are the process's
 
 
-def for_a_gpu(network: nn.Module, half: bool) -> nn.Module:
-    """The network, changed in place, as a GPU runs it fastest: convolutions do what the
-    normalisation after them would; half: in FP16, the channels of a pixel side by side."""
+def for_a_gpu(network: nn.Module, half: bool) -> None:
+    """Puts a network on the GPU as that runs it fastest: convolutions do what the normalisation
+    after them would; half: in FP16, the channels of a pixel side by side."""
     for part in network.modules():
         if isinstance(part, nn.Sequential):
             for k, (layer, after) in enumerate(pairwise(list(part))):
@@ -40,7 +40,7 @@ def for_a_gpu(network: nn.Module, half: bool) -> nn.Module:
             part.half()
     if half:
         network.to(memory_format=torch.channels_last)
-    return network.to("cuda")
+    network.to("cuda")
 
 
 class Place:
@@ -155,7 +155,3 @@ class TorchGraphs:
                   for name, place in size.places.items()}
         return Size({name: shared.get((name, inputs[name].shape))
                      or Place(inputs[name].shape, dtype) for name, dtype in self._types.items()})
-
-    def close(self) -> None:
-        """May be called again."""
-        self._sizes.clear()

@@ -12,13 +12,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine_inputs import picture, query
+
+pytest.importorskip("torch")
+
+import torch
+from engine_inputs import lasting, picture, query
 
 from nmap_reloc.engines import open_engine
 from nmap_reloc.engines.base import Engine
 from nmap_reloc.engines.device import device_thread
 
-torch = pytest.importorskip("torch")
 if not torch.cuda.is_available():
     pytest.skip("no GPU", allow_module_level=True)
 pytest.importorskip("pycuda", reason="no pycuda")
@@ -69,9 +72,7 @@ def test_what_another_engine_gave_is_taken_from_the_device(real_gpu: Any, neumap
                  "codes": np.float32(query()["marks"])}
         met = meet(asked)
         close(met, meet_onnx(asked))
-        inputs = {**query(), **met}
-        for name in ("keys", "values", "marks", "positions", "voxels"):
-            inputs[name].setflags(write=False)
+        inputs = lasting({**query(), **met})
         made, expected = decode(inputs), decode_onnx(inputs)
         close(made, expected)
         close(decode(inputs), expected)  # nothing is sent but the side

@@ -18,7 +18,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
-from engine_inputs import picture, query, same
+from engine_inputs import lasting, picture, query, same
 
 from nmap_reloc.engines import open_engine
 from nmap_reloc.engines.base import (
@@ -88,9 +88,7 @@ def test_outputs_are_the_callers_own(gpu: Any, feature_weights: Path) -> None:
 def test_what_is_read_only_and_given_again_is_not_sent_again(gpu: Any, neumap_weights: Path
                                                              ) -> None:
     engine = open_engine("neumap-sift-decode", "tensorrt", neumap_weights)
-    inputs = query()
-    for name in ("keys", "values", "marks", "positions", "voxels"):
-        inputs[name].setflags(write=False)
+    inputs = lasting(query())
     first = engine(inputs)
     gpu.uploads.clear()
     same(engine(inputs), first)

@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine_inputs import SHIPPED, examples, picture, query
+
+pytest.importorskip("torch")
+
+import torch
+from engine_inputs import SHIPPED, examples, lasting, picture, query
 
 from nmap_reloc.engines import open_engine
 from nmap_reloc.engines.base import Device, EngineOptions, Precision
 
-torch = pytest.importorskip("torch")
 if not torch.cuda.is_available():
     pytest.skip("no GPU", allow_module_level=True)
 
@@ -60,10 +63,7 @@ def test_features_of_pictures(feature_weights: Path, precision: Precision) -> No
 def test_what_is_read_only_is_sent_once(neumap_weights: Path) -> None:
     here, there = (engine("neumap-sift-decode", neumap_weights, device)
                    for device in (Device.CPU, Device.CUDA))
-    inputs = query()
-    kept = ("keys", "values", "marks", "positions", "voxels")
-    for name in kept:
-        inputs[name].setflags(write=False)
+    inputs = lasting(query())
     for k in range(4):
         inputs["asked"][:] = np.roll(inputs["asked"], 1, 0)
         if k == 2:  # another tile of the same size
@@ -79,9 +79,7 @@ def test_maps_come_and_go_without_filling_the_device(neumap_weights: Path) -> No
     there = engine("neumap-sift-decode", neumap_weights, Device.CUDA)
     taken = []
     for codes in range(100_000, 100_040):
-        inputs = query(8, codes)
-        for name in ("keys", "values", "marks", "positions", "voxels"):
-            inputs[name].setflags(write=False)
+        inputs = lasting(query(8, codes))
         for _ in range(2):
             there(inputs)
         taken.append(torch.cuda.memory_allocated())

@@ -10,6 +10,8 @@ from typing import Any
 import yaml
 from rclpy._rclpy_pybind11 import RCLInvalidROSArgsError
 
+from nmap_reloc.errors import one_line
+
 SECTION = "ros__parameters"
 
 
@@ -64,7 +66,7 @@ def parse_parameter(text: str) -> NodeParameterSet:
     except (ValueError, yaml.YAMLError) as error:
         raise RCLInvalidROSArgsError(
             "Failed to parse ROS arguments: Couldn't parse parameter override rule: "
-            f"'-p {text}'. Error: {_one_line(error)}") from error
+            f"'-p {text}'. Error: {one_line(error, None)}") from error
 
 
 def read_params_file(path: str) -> list[NodeParameterSet]:
@@ -77,7 +79,7 @@ def read_params_file(path: str) -> list[NodeParameterSet]:
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise RCLInvalidROSArgsError(
             f"Failed to parse ROS arguments: Couldn't parse params file: '--params-file {path}'. "
-            f"Error: {_one_line(error)}") from error
+            f"Error: {one_line(error, None)}") from error
     return sets
 
 
@@ -124,7 +126,3 @@ def _checked(name: str, value: Any) -> Any:
     elif not isinstance(value, (bool, int, float, str)):
         raise ValueError(f"'{name}' has no value that a parameter can hold: {value!r}")
     return value
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
