@@ -1,12 +1,13 @@
-# make setup | test | lint | demo [SCENE=folder] | bench [SCENE=folder]. Nothing outside .venv is touched; no system packages are needed.
+# make setup | test | test-oldest | lint | demo [SCENE=folder] | bench [SCENE=folder]. Nothing outside .venv and .venv-oldest is touched; no system packages are needed.
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
+OLDEST := .venv-oldest
 STAMP := $(VENV)/.setup-$(shell cat setup.py constraints.txt Makefile | cksum | tr ' ' '-')
 REMEDY := error: $(PYTHON) has no ensurepip, so it cannot make a virtual environment; \
 	install it (Debian, Ubuntu: apt install python3-venv) or name another: make setup PYTHON=python3.11
 
-.PHONY: setup test lint demo bench clean
+.PHONY: setup test test-oldest lint demo bench clean
 
 setup: $(STAMP)
 
@@ -32,6 +33,15 @@ lint: setup
 
 test: lint
 	$(BIN)/python -m pytest -q
+
+# The same tests with the oldest versions that setup.py allows, in an environment of their own.
+test-oldest:
+	$(PYTHON) -m venv $(OLDEST)
+	@touch $(OLDEST)/COLCON_IGNORE
+	grep -o '[a-z0-9-]*>=[0-9a-z.]*' setup.py | sed -n 's/^\([a-z].*\)>=/\1==/p' > $(OLDEST)/constraints.txt
+	$(OLDEST)/bin/python -m pip install --quiet --no-compile --use-pep517 \
+		-c $(OLDEST)/constraints.txt -e '.[dev]'
+	$(OLDEST)/bin/python -m pytest -q
 
 demo: setup
 	$(BIN)/nmap-reloc demo $(SCENE)

@@ -9,24 +9,24 @@ NAME = "nmap_reloc"
 NODES = ["reloc_node", "tile_manager_node", "evaluation_node"]
 
 ROBOT = [
-    "numpy>=1.24",
-    "onnxruntime>=1.17",
-    "opencv-python-headless>=4.8",
+    "numpy>=1.26",
+    "onnxruntime>=1.19",
+    "opencv-python-headless>=4.8.0.76",
     # No aarch64 wheel exists: a Jetson builds pycolmap itself or solves with OpenCV.
     'pycolmap>=4.0; platform_machine != "aarch64"',
     "rich>=13",
-    "safetensors>=0.4",
+    "safetensors>=0.4.4",
     "transforms3d>=0.4.2",
-    "typer>=0.12",
+    "typer>=0.16",
     "zstandard>=0.22",
 ]
 TRAIN = ["torch==2.13.0", "onnx>=1.16", "onnxscript>=0.5"]
-MAPPING = ["rosbags>=0.10", "pillow>=10", "pycolmap>=4.0", "scipy>=1.11", "faiss-cpu>=1.9"]
-EVALUATION = ["matplotlib>=3.8", "pillow>=10"]
-SIMULATION = ["trimesh>=4", "embreex>=2.17", "rosbags>=0.10"]
-STANDALONE = ["cyclonedds>=11", "rosbags>=0.10", "pyyaml>=6"]
+MAPPING = ["rosbags>=0.11.6", "pillow>=11", "pycolmap>=4.0", "scipy>=1.11", "faiss-cpu>=1.9"]
+EVALUATION = ["matplotlib>=3.8", "pillow>=11"]
+SIMULATION = ["trimesh>=4", "embreex>=2.17.7.post4", "rosbags>=0.11.6"]
+STANDALONE = ["cyclonedds>=11.0.1", "rosbags>=0.11.6", "pyyaml>=6.0.1"]
 JETSON = ["pycuda>=2022.1"]  # TensorRT itself comes with JetPack
-TEST = ["pytest>=8", "ruff>=0.9", "mypy>=1.14", "scipy>=1.11", "osqp>=1.0",
+TEST = ["pytest>=8.4", "ruff>=0.9", "mypy>=1.14", "scipy>=1.11", "osqp>=1.0",
         "types-setuptools", "types-PyYAML"]
 OFFLINE = TRAIN + MAPPING + EVALUATION + SIMULATION + STANDALONE
 

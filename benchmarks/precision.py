@@ -1,9 +1,10 @@
-"""What arithmetic in FP16 and in 8 bits costs: recall and median error of the same maps.
+"""What a robot's arithmetic and solver cost: recall and median error of the same maps.
 
     .venv/bin/python benchmarks/precision.py [SCENE…] [--readme README.md]
 
 FP16 is emulated (benchmarks/half_precision.py): layers round as TensorRT's would, in all networks;
-8 bits are the extractor's, as a CPU runs them. Maps are neumap of 0.25 % of a classical map.
+8 bits are the extractor's, as a CPU runs them; OpenCV: it proposes the pose (in FP32), as where
+pycolmap is not installed. Maps are neumap of 0.25 % of a classical map.
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ from nmap_reloc.features.learned import LearnedExtractor
 from nmap_reloc.localizer import Localizer, LocalizerOptions
 from nmap_reloc.mapping.sources import open_source
 from nmap_reloc.maps.store import Site
+from nmap_reloc.pose import SolveOptions
 from nmap_reloc.representations import open_decoder
 from nmap_reloc.weights import find
 
 SCENES = Path("../shared/scenes")
 SHARE = 0.0025
 NETWORKS = ("features", "neumap-unfold", "neumap-meet", "neumap-decode")
-WAYS = ("FP32", "FP16", "int8")
+WAYS = ("FP32", "FP16", "int8", "OpenCV")
 MARKS = ("<!-- precision:begin -->", "<!-- precision:end -->")
 
 
@@ -48,7 +50,7 @@ def main(
     readme: Annotated[Path | None, typer.Option(
         help="README whose table to replace, between its markers.")] = None,
 ) -> None:
-    """Recall and median error in FP32, FP16 and int8."""
+    """Recall and median error in FP32, FP16 and int8, and with OpenCV's RANSAC."""
     found = scenes or sorted(path.parent for path in SCENES.glob("*/split.json"))
     try:
         if not found:
@@ -81,7 +83,8 @@ def _measured(path: Path, workshop: Workshop, half: Path) -> dict[str, Evaluatio
             opened.manifest, tiles,
             LearnedExtractor(workshop.keypoints, "onnx", weights,
                              precision="int8" if way == "int8" else "fp32"),
-            open_decoder("neumap", "learned", "onnx", weights), LocalizerOptions(),
+            open_decoder("neumap", "learned", "onnx", weights),
+            LocalizerOptions(solve=SolveOptions("opencv" if way == "OpenCV" else "pycolmap")),
             opened.bytes())
         found[way] = evaluate(localizer, queries_of(source),
                               centres=camera_centres(source.images), description=f"{name} {way}")

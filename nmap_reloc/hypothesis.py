@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from nmap_reloc.chance import surest_log_false_alarms
 from nmap_reloc.geometry import Rigid
-from nmap_reloc.ransac import Drawn, Solver
+from nmap_reloc.ransac import QUICK_TRIALS, Drawn, Solver
 from nmap_reloc.refine import BESIDE, ROUGH, Agreed, approach, nearest_of_each_keypoint
 from nmap_reloc.reprojection import Array, Observed, look
 from nmap_reloc.types import Camera
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # So few of the best pairs are tried first, for as long as it takes to find what half of them
 # agree on; where all pairs leave doubt, longer.
-QUICK_PAIRS, QUICK_INLIERS, QUICK_TRIALS, LONGER_TRIALS = 192, 96, 100, 3000
+QUICK_PAIRS, QUICK_INLIERS, LONGER_TRIALS = 192, 96, 3000
 WORTH = 12  # inliers that are worth another search: fewer are chance
 BEYOND_DOUBT = -30.0  # log10 of false alarms: less does not make a pose better
 # Of the image's diagonal: so far from where a guess puts them pairs may lie that correct it; and

@@ -14,11 +14,15 @@ from nmap_reloc.types import Camera
 Array = npt.NDArray[np.float64]
 
 HAS_PYCOLMAP = importlib.util.find_spec("pycolmap") is not None
-STEP = 1e-6  # of the plane, of the differences that give the local scale
+PIXELS = 1e-6  # so exact are OpenCV's iterations
+STEP = 1e-6  # of the plane, of the differences that give pycolmap's local scale
 
 # COLMAP's distortion parameters -> OpenCV's, for the models that both know.
 OPENCV_DISTORTION = {"SIMPLE_PINHOLE": 0, "PINHOLE": 0, "SIMPLE_RADIAL": 1, "RADIAL": 2,
                      "OPENCV": 4, "FULL_OPENCV": 8}
+# Where OpenCV's Jacobians have the shift to the right and down: after the rotation, and in those
+# of fisheye cameras after focal lengths, centre, distortion and rotation.
+SHIFT, FISHEYE_SHIFT = slice(3, 5), slice(11, 13)
 
 
 def undistort(points2D: Array, camera: Camera, use_pycolmap: bool = HAS_PYCOLMAP) -> Array:
@@ -42,26 +46,33 @@ def undistort_with_scale(points2D: Array, camera: Camera, use_pycolmap: bool = H
     normalized = undistort(points2D, camera, use_pycolmap)
     if camera.model in ("PINHOLE", "SIMPLE_PINHOLE"):
         return normalized, np.broadcast_to(np.diag([fx, fy]), (len(points2D), 2, 2))
-    rays = np.ones((3, len(points2D), 3))  # right of, below and at the point
+    scale_of = _scale_by_pycolmap if use_pycolmap else _scale_by_opencv
+    return normalized, scale_of(normalized, camera)
+
+
+def _scale_by_pycolmap(normalized: Array, camera: Camera) -> Array:
+    rays = np.ones((3, len(normalized), 3))  # right of, below and at the point
     rays[:, :, :2] = normalized
     rays[0, :, 0] += STEP
     rays[1, :, 1] += STEP
-    seen = _distort(rays.reshape(-1, 3), camera, use_pycolmap).reshape(3, -1, 2)
-    return normalized, np.asarray((seen[:2] - seen[2]).transpose(1, 2, 0) / STEP)
+    pixels = np.asarray(cameras.to_pycolmap(camera).img_from_cam(rays.reshape(-1, 3)), np.float64)
+    seen = pixels.reshape(3, -1, 2)
+    return np.asarray((seen[:2] - seen[2]).transpose(1, 2, 0) / STEP)
 
 
-def _distort(rays: Array, camera: Camera, use_pycolmap: bool) -> Array:
-    """rays [M x 3] in the camera's frame -> pixels [M x 2], finite where a ray is."""
-    if use_pycolmap:
-        return np.asarray(cameras.to_pycolmap(camera).img_from_cam(rays), np.float64)
+def _scale_by_opencv(normalized: Array, camera: Camera) -> Array:
+    """How pixels move with the camera, seen from depth 1, is how they move with the ray."""
     import cv2
 
+    if not len(normalized):
+        return np.empty((0, 2, 2))
+    fisheye = camera.model == "OPENCV_FISHEYE"
+    project = cv2.fisheye.projectPoints if fisheye else cv2.projectPoints
+    shift = FISHEYE_SHIFT if fisheye else SHIFT
     K, distortion = _as_opencv(camera)
-    if not len(rays):
-        return np.empty((0, 2))
-    project = cv2.fisheye.projectPoints if camera.model == "OPENCV_FISHEYE" else cv2.projectPoints
-    return np.asarray(project(rays[:, None], np.zeros(3), np.zeros(3), K, distortion)[0],
-                      np.float64).reshape(-1, 2)
+    rays = np.pad(normalized, ((0, 0), (0, 1)), constant_values=1.0)
+    slopes = project(rays[:, None], np.zeros(3), np.zeros(3), K, distortion)[1]
+    return np.asarray(slopes.reshape(len(rays), 2, -1)[..., shift], np.float64)
 
 
 def _undistort_by_opencv(points2D: Array, camera: Camera) -> Array:
@@ -70,9 +81,11 @@ def _undistort_by_opencv(points2D: Array, camera: Camera) -> Array:
     K, distortion = _as_opencv(camera)
     if not len(points2D):
         return np.empty((0, 2))
-    until = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-10)
+    until = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, PIXELS)
     if camera.model == "OPENCV_FISHEYE":
         found = cv2.fisheye.undistortPoints(points2D[:, None], K, distortion, criteria=until)
+    elif hasattr(cv2, "undistortPointsIter"):  # so it is called by OpenCV 4
+        found = cv2.undistortPointsIter(points2D[:, None], K, distortion, None, None, until)
     else:
         found = cv2.undistortPoints(points2D[:, None], K, distortion, criteria=until)
     return np.asarray(found, np.float64).reshape(-1, 2)
@@ -81,9 +94,9 @@ def _undistort_by_opencv(points2D: Array, camera: Camera) -> Array:
 def _as_opencv(camera: Camera) -> tuple[Array, Array]:
     """OpenCV's camera matrix and distortion coefficients. NmapError: it has no such model."""
     fx, fy, cx, cy = cameras.pinhole_params(camera)
-    K = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
+    K = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float64)
     focals, _ = cameras.LAYOUT[camera.model]
-    distortion = np.array(camera.params[focals + 2:])
+    distortion = np.array(camera.params[focals + 2:], np.float64)
     if camera.model == "OPENCV_FISHEYE":
         return K, distortion
     if camera.model not in OPENCV_DISTORTION:

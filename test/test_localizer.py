@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,6 +67,16 @@ def test_the_map_says_what_it_is(localizer: Localizer, site: Path) -> None:
     assert localizer.map_bytes == sum(
         f.stat().st_size for f in site.rglob("*") if f.is_file() and "verification" not in f.parts)
     assert localizer.manifest.built["recall"] == 1.0
+
+
+def test_without_pycolmap_they_are_found_too(site: Path, neumap_weights: Path) -> None:
+    """As on a Jetson, for which there is no wheel: a process that can't import it."""
+    without = "import sys; sys.modules['pycolmap'] = None; " \
+              "from nmap_reloc.cli.main import main; main()"
+    done = subprocess.run([sys.executable, "-c", without, "map", "verify", site, "--decoder",
+                           neumap_weights, "--json"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["recall"] == 1.0
 
 
 def test_deterministic(localizer: Localizer, scene: Landmarks) -> None:

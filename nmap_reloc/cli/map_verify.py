@@ -22,6 +22,8 @@ def verify(
     site: Annotated[Path, typer.Argument(help="Folder of the map.")],
     files_only: Annotated[bool, typer.Option(
         "--files-only", help="Check the files; don't localize the held-out views.")] = False,
+    decoder: Annotated[Path | None, typer.Option(
+        help="Folder of the networks the map was built with, where not the shipped ones.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Check a map's files and localize the views that were held out when it was built.
@@ -32,7 +34,7 @@ def verify(
     from nmap_reloc.maps.verification import verify_site
     from nmap_reloc.progress import track
 
-    report = verify_site(site, relocalize=not files_only,
+    report = verify_site(site, relocalize=not files_only, weights=decoder,
                          progress=lambda views: track(views, "localizing held-out views"))
     if json:
         from json import dumps

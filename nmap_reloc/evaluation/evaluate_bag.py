@@ -55,7 +55,7 @@ def evaluate_bag(path: Path, bag: Path, order: BagOrder) -> Drive:
                                 map_bytes=site.bytes(), bytes_by_part=site.bytes_by_part(),
                                 notes=notes)
     localizer = Localizer.open(path, order.backend, measured_options(parameters, order.keypoints),
-                               order.decoder)
+                               order.decoder or parameters.weights())
     return replay(localizer, recording, truth, parameters.tracker_options(),
                   rate_limit=order.rate_limit, bytes_by_part=site.bytes_by_part(), notes=notes)
 

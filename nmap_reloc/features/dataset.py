@@ -71,9 +71,10 @@ def learn(image: Image, identity: str, cache: Path, teacher: Alike) -> Lesson:
 
 def _read(path: Path) -> Image:
     """RGB, its longer side at most LONGEST_SIDE."""
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
         raise NmapError(f"training image {path}: cannot be decoded; remove or repair it")
+    image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     factor = LONGEST_SIDE / max(image.shape[:2])
     if factor < 1:
         image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)

@@ -18,9 +18,10 @@ def check_weights(manifest: Manifest, extractor_hash: str, decoder_hash: str) ->
         if built != installed:
             version = manifest.built.get("version")
             which = f"nmap_reloc {version}" if version else "the version of nmap_reloc"
+            named = "name the folder of its networks (decoder), " if kind == "decoder" else ""
             raise NmapError(
                 f"map {manifest.site_id} version {manifest.map_version}: was built with {kind} "
-                f"weights {_short(built)}, this installation has {_short(installed)}; rebuild "
+                f"weights {_short(built)}, these are {_short(installed)}; {named}rebuild "
                 f"the map with `nmap-reloc map build`, or install {which} that built it")
 
 

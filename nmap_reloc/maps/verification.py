@@ -62,13 +62,15 @@ class VerifyReport:
 
 
 def verify_site(path: Path, localizer: Relocalizer | None = None, *, relocalize: bool = True,
+                weights: Path | None = None,
                 progress: Callable[[Iterable[HeldOut]], Iterable[HeldOut]] | None = None
                 ) -> VerifyReport:
     """Check every file of the site and, if all are whole, localize its held-out views again.
 
-    localizer: opened on this site; None opens it once the files are known to be whole.
-    relocalize=False: files only. Not ok when a file is damaged or when recall is more than 5
-    points below what the build recorded. NmapError: no map there, or not for these weights.
+    localizer: opened on this site; None opens it once the files are known to be whole. weights:
+    folder of the decoder's networks, None: the shipped ones. relocalize=False: files only. Not ok
+    when a file is damaged or when recall is more than 5 points below what the build recorded.
+    NmapError: no map there, or not for these weights.
     """
     site = Site.open(path)
     files, held_out, limits = check_files(site)
@@ -77,7 +79,7 @@ def verify_site(path: Path, localizer: Relocalizer | None = None, *, relocalize:
     recorded = float(recorded) if isinstance(recorded, (int, float)) else None
     views: tuple[ViewCheck, ...] = ()
     if relocalize and not problems and limits is not None:
-        localizer = localizer or _open(path)
+        localizer = localizer or _open(path, weights)
         views = relocalize_views(progress(held_out) if progress else held_out, localizer, limits)
     recall = recall_of(views)
     # A thousandth of slack: what is recorded is rounded.
@@ -137,8 +139,8 @@ def _problem(site: Site, tile_id: str) -> str | None:
     return None
 
 
-def _open(path: Path) -> Relocalizer:
+def _open(path: Path, weights: Path | None) -> Relocalizer:
     from nmap_reloc.localizer import Localizer  # it imports this room
 
-    localizer: Relocalizer = Localizer.open(path)
+    localizer: Relocalizer = Localizer.open(path, weights=weights)
     return localizer

@@ -78,7 +78,7 @@ class RelocNode(Node):
         path = expanded(values.map)
         managed = values.tiles == "managed"
         localizer = Localizer.open(path, values.backend, values.localizer_options(),
-                                   tiles=() if managed else None)
+                                   values.weights(), tiles=() if managed else None)
         manifest, figures = localizer.manifest, self.figures
         frames = Frames(values.map_frame or manifest.frame, values.odom_frame, values.base_frame)
         self.buffer = Buffer()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from nmap_reloc.engines import BACKENDS
 from nmap_reloc.engines.base import AUTO, Precision
 from nmap_reloc.gate import GateOptions
 from nmap_reloc.localizer import LocalizerOptions
-from nmap_reloc.nodes.described import described
+from nmap_reloc.nodes.described import described, expanded
 from nmap_reloc.nodes.diagnostic_parameters import DiagnosticParameters
 from nmap_reloc.nodes.tracker_parameters import TrackerParameters
 from nmap_reloc.pose import SolveOptions
@@ -28,6 +29,9 @@ class _Interface:
     tiles: str = described(
         "all", "all: load the whole map at start-up. managed: load what tile_manager asks for on "
         "active_tiles.", choices=("all", "managed"), read_only=True)
+    decoder: str = described(
+        "", "Folder of the decoder's networks that the map was built with; empty: the shipped "
+        "ones.", read_only=True, path="existing")
     backend: str = described(
         "auto", "What runs the networks.", choices=BACKENDS, read_only=True)
     precision: str = described(
@@ -158,6 +162,10 @@ class RelocParameters(DiagnosticParameters, TrackerParameters, _Localizing, _Int
             return (f"parameter odom_frame {values.odom_frame!r}: is the map_frame, too; name the "
                     "odometry's frame, or leave it empty where there is none")
         return values.thresholds_problem()
+
+    def weights(self) -> Path | None:
+        """Folder of the decoder's networks, None: the shipped ones."""
+        return expanded(self.decoder) if self.decoder else None
 
     def tracker_options(self) -> TrackerOptions:
         return TrackerOptions(**_named_like(TrackerOptions, self))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,13 @@ from rclpy.time import Time
 from reloc_scene import Scene, begin
 from robot import image_message, info_message, initialised, parameters, until
 from std_srvs.srv import Trigger
+from synthetic_landmarks import world
 from tf2_ros import Buffer, TransformListener
 
 from nmap_reloc.errors import NmapError
+from nmap_reloc.features.sift import SiftExtractor
 from nmap_reloc.geometry import Rigid, rotation_from_vector
+from nmap_reloc.mapping.build import BuildOptions, build_site
 from nmap_reloc.mapping.sources.base import Source
 from nmap_reloc.maps.store import Site
 from nmap_reloc.nodes.convert import pose_from_rigid, rigid_from_pose
@@ -224,6 +228,22 @@ def test_a_wrong_map_is_one_clear_line(tmp_path: Path) -> None:
     initialised()
     with pytest.raises(NmapError, match=r"manifest\.json is missing"):
         RelocNode(parameter_overrides=parameters(tmp_path))
+
+
+def test_a_map_of_other_networks_needs_them_by_name(tmp_path: Path, neumap_weights: Path) -> None:
+    initialised()
+    made = replace(world(5, dimensions=128), extractor_hash=SiftExtractor().content_hash)
+    build_site(made, tmp_path / "site", "neumap", options=BuildOptions(weights=neumap_weights))
+    with pytest.raises(NmapError, match=r"decoder weights .* name the folder of its networks"):
+        RelocNode(parameter_overrides=parameters(tmp_path / "site"))
+    with pytest.raises(NmapError, match=r"parameter decoder .*: not there"):
+        RelocNode(parameter_overrides=parameters(tmp_path / "site", decoder="/nowhere"))
+    node = RelocNode(parameter_overrides=parameters(tmp_path / "site",
+                                                    decoder=str(neumap_weights)))
+    try:
+        assert node.pipeline.localizer.active is not None
+    finally:
+        node.destroy_node()
 
 
 @pytest.fixture(scope="module", autouse=True)
