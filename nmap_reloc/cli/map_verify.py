@@ -29,7 +29,7 @@ def verify(
     """Check a map's files and localize the views that were held out when it was built.
 
     Exit code 0 when every file is whole and recall is at most 5 points below what the build
-    recorded, else 1.
+    recorded, else 1. Errors may be a tenth larger than there: another processor or solver.
     """
     from nmap_reloc.maps.verification import verify_site
     from nmap_reloc.progress import track

@@ -31,6 +31,9 @@ class Limits:
         """5 cm and 5 degrees, or 1 % of span and 2 degrees where the unit is arbitrary."""
         return Limits(0.05, 5.0) if unit == "metre" else Limits(round(0.01 * span, 9), 2.0)
 
+    def times(self, factor: float) -> Limits:
+        return Limits(factor * self.translation, factor * self.rotation)
+
 
 class PosedFeatures(Protocol):
     """What a view must have to be held out (mapping.landmarks.View has it)."""

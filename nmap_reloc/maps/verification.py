@@ -16,6 +16,9 @@ from nmap_reloc.maps.store import Site
 from nmap_reloc.types import Camera, Estimate, Features
 
 ALLOWED_LOSS = 0.05  # of recall, since the build
+# Of the build's limits: with another processor or solver a pose ends a little elsewhere, and a
+# view that was just within them must not make a whole map a bad one.
+LENIENCE = 1.1
 
 
 class Relocalizer(Protocol):
@@ -69,7 +72,8 @@ def verify_site(path: Path, localizer: Relocalizer | None = None, *, relocalize:
 
     localizer: opened on this site; None opens it once the files are known to be whole. weights:
     folder of the decoder's networks, None: the shipped ones. relocalize=False: files only. Not ok
-    when a file is damaged or when recall is more than 5 points below what the build recorded.
+    when a file is damaged or when recall is more than 5 points below what the build recorded,
+    though errors may be a tenth larger than there.
     NmapError: no map there, or not for these weights.
     """
     site = Site.open(path)
@@ -79,7 +83,7 @@ def verify_site(path: Path, localizer: Relocalizer | None = None, *, relocalize:
     recorded = float(recorded) if isinstance(recorded, (int, float)) else None
     views: tuple[ViewCheck, ...] = ()
     if relocalize and not problems and limits is not None:
-        localizer = localizer or _open(path, weights)
+        localizer, limits = localizer or _open(path, weights), limits.times(LENIENCE)
         views = relocalize_views(progress(held_out) if progress else held_out, localizer, limits)
     recall = recall_of(views)
     # A thousandth of slack: what is recorded is rounded.

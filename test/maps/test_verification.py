@@ -190,6 +190,25 @@ def test_recall_may_fall_by_five_points_and_no_more(tmp_path: Path) -> None:
         assert verify_site(path, localizer).ok is ok
 
 
+@pytest.mark.parametrize(("beyond", "ok"), [(1.05, True), (1.15, False)])
+def test_a_view_at_the_limit_makes_no_map_bad(beyond: float, ok: bool, tmp_path: Path) -> None:
+    """Of one held-out view, which another machine's solver puts this many limits off."""
+    path = save(tmp_path)
+    localizer = NearestNeighbour(path)
+    views, limits = decode_held_out(
+        Site.open(path).read(Site.open(path).manifest.verification), "v")  # type: ignore[arg-type]
+    found = localizer.localize_features(views[0].features, views[0].camera).map_from_camera
+    assert found is not None
+    off = np.array([beyond * limits.translation, 0, 0])
+    moved = replace(views[0], map_from_camera=replace(found, translation=found.translation + off))
+    assert recall_of(relocalize_views([moved], localizer, limits)) == 0.0
+    verification = encode_held_out([replace_pose(moved)], limits)
+    save_site(path, replace(Site.open(path).manifest, built={"recall": 1.0},
+                            verification=verification_entry(verification)), [], verification)
+    report = verify_site(path, localizer)
+    assert report.ok is ok and report.views[0].found is ok
+
+
 def replace_pose(view: object) -> Shot:
     features = view.features  # type: ignore[attr-defined]
     return Shot(view.name, view.camera, view.map_from_camera,  # type: ignore[attr-defined]
