@@ -21,6 +21,8 @@ pytest.importorskip("embreex")
 pytest.importorskip("trimesh")
 pytest.importorskip("pycolmap")
 
+from nmap_reloc.maps.held_out import decode_held_out
+from nmap_reloc.maps.store import Site
 from nmap_reloc.simulation.dataset import simulate
 
 Done = subprocess.CompletedProcess[str]
@@ -121,6 +123,27 @@ def test_images_without_a_pose_are_left_out_with_a_count(scene: Path, tmp_path: 
     done = build(scene, tmp_path / "site")
     assert done.returncode == 0, done.stderr
     assert re.search(r"^warning: .*2 of 10 .*map_0005\.jpg, map_0006\.jpg.*left out",
+                     done.stderr, re.M), done.stderr
+
+
+def test_a_map_in_which_nothing_is_found_is_a_warning(scene: Path, site: Path, tmp_path: Path
+                                                      ) -> None:
+    """The view that is held out has a wrong pose: it may as well be the others."""
+    opened = Site.open(site)
+    assert opened.manifest.verification is not None
+    (view,), _ = decode_held_out(opened.read(opened.manifest.verification), "views")
+
+    def away(line: str) -> str:
+        """IMAGE_ID, QW, QX, QY, QZ, TX, TY, TZ, CAMERA_ID, NAME"""
+        words = line.split(" ")
+        if words[-1] == view.name:
+            words[5] = str(float(words[5]) + 3.0)
+        return " ".join(words)
+
+    edit(scene / "sparse" / "images.txt", lambda text: "\n".join(map(away, text.split("\n"))))
+    done = build(scene, tmp_path / "new")
+    assert done.returncode == 0 and "found again: 0%" in done.stdout, done.stderr
+    assert re.search(r"^warning: .*new: so few are found again .* check whose poses",
                      done.stderr, re.M), done.stderr
 
 

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+DOUBTFUL = 0.5  # of the held-out views: fewer found again is worth a warning
+
 
 def build(
     source: Annotated[Path, typer.Argument(
@@ -98,6 +100,10 @@ def build(
         "uncompressed" + ("" if built.get("recall") is None else
                           f"; held-out views found again: {built['recall']:.0%}"), markup=False,
         soft_wrap=True)
+    if built.get("recall") is not None and built["recall"] < DOUBTFUL:
+        say.print(f"warning: {output}: so few are found again that this map can't be relied on; "
+                  "check whose poses these are (--option pose_frame=… of a bag), the intrinsics "
+                  "and that views overlap", style="yellow", markup=False, soft_wrap=True)
 
 
 def told(numbers: Any) -> str:
