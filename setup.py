@@ -20,8 +20,10 @@ ROBOT = [
     "typer>=0.16",
     "zstandard>=0.22",
 ]
-TRAIN = ["torch==2.13.0", "onnx>=1.16", "onnxscript>=0.5"]
-MAPPING = ["rosbags>=0.11.6", "pillow>=11.1", "pycolmap>=4.0", "scipy>=1.11", "faiss-cpu>=1.9"]
+TORCH = "torch==2.13.0"
+TRAIN = [TORCH, "onnx>=1.16", "onnxscript>=0.5"]
+MAPPING = [TORCH, "rosbags>=0.11.6", "pillow>=11.1", "pycolmap>=4.0", "scipy>=1.11",
+           "faiss-cpu>=1.9"]
 EVALUATION = ["matplotlib>=3.8", "pillow>=11.1"]
 SIMULATION = ["trimesh>=4", "embreex>=2.17.7.post4", "rosbags>=0.11.6"]
 STANDALONE = ["cyclonedds>=11.0.1", "rosbags>=0.11.6", "pyyaml>=6.0.1"]

@@ -51,7 +51,9 @@ def svg(figure: Figure, name: str, title: str) -> str:
                   flags=re.S)
     text = re.sub(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>',
                   rf'<svg \1 role="img" aria-label="{title}">', text, count=1)
-    text = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", text)
+    ids: dict[str, str] = {}  # numbered: old matplotlibs take some from addresses in memory
+    text = re.sub(r'(id="|url\(#|href="#)([^")]+)',
+                  lambda found: found[1] + ids.setdefault(found[2], f"{name}-{len(ids)}"), text)
     text = re.sub(r"'DejaVu Sans'[^;\"]*", "inherit", text)
     for colour, variable in _VARIABLES.items():
         text = text.replace(colour, variable)
