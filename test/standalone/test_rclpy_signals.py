@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -128,6 +129,7 @@ def test_programs_end_cleanly(case: tuple[str, int],
     process = programs[case]
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
+    time.sleep(0.2)  # it has said so before it spins, and a spin that is over before ends quietly
     process.send_signal(case[1])
     out, error = process.communicate(timeout=20)
     assert out.splitlines() == ["interrupted", "clean"]
