@@ -38,7 +38,7 @@ test: lint
 test-oldest:
 	$(PYTHON) -m venv $(OLDEST)
 	@touch $(OLDEST)/COLCON_IGNORE
-	grep -o '[a-z0-9-]*>=[0-9a-z.]*' setup.py | sed -n 's/^\([a-z].*\)>=/\1==/p' > $(OLDEST)/constraints.txt
+	grep -o '[a-z][a-z0-9-]*>=[0-9a-z.]*' setup.py | sed 's/>=/==/' > $(OLDEST)/constraints.txt
 	$(OLDEST)/bin/python -m pip install --quiet --no-compile --use-pep517 \
 		-c $(OLDEST)/constraints.txt -e '.[dev]'
 	$(OLDEST)/bin/python -m pytest -q

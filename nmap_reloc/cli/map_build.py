@@ -91,16 +91,17 @@ def build(
     else:
         site = build_site(landmarks, output, representation, wanted, options)
     built = site.manifest.built
+    recall = built.get("recall")
     for name, numbers in built.get("chosen", {}).items():
         mark = "chosen" if name == site.manifest.representation else "tried"
         say.print(f"{mark} {name}: {told(numbers)}", markup=False, soft_wrap=True)
     Console().print(
         f"{output}: {size(site.bytes())} for {built['landmarks']} landmarks of {built['views']} "
         f"views, {landmarks.observation_bytes() / site.bytes():.0f} times smaller than "
-        "uncompressed" + ("" if built.get("recall") is None else
-                          f"; held-out views found again: {built['recall']:.0%}"), markup=False,
+        "uncompressed" + ("" if recall is None else
+                          f"; held-out views found again: {recall:.0%}"), markup=False,
         soft_wrap=True)
-    if built.get("recall") is not None and built["recall"] < DOUBTFUL:
+    if recall is not None and recall < DOUBTFUL:
         say.print(f"warning: {output}: so few are found again that this map can't be relied on; "
                   "check whose poses these are (--option pose_frame=… of a bag), the intrinsics "
                   "and that views overlap", style="yellow", markup=False, soft_wrap=True)

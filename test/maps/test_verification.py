@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,13 @@ import pytest
 
 from nmap_reloc.errors import NmapError
 from nmap_reloc.geometry import Rigid, angle_degrees
-from nmap_reloc.maps.held_out import MAX_KEYPOINTS, Limits, decode_held_out, encode_held_out
+from nmap_reloc.maps.held_out import (
+    MAX_KEYPOINTS,
+    HeldOut,
+    Limits,
+    decode_held_out,
+    encode_held_out,
+)
 from nmap_reloc.maps.manifest import Manifest, tile_entry, verification_entry
 from nmap_reloc.maps.store import Site, save_site
 from nmap_reloc.maps.tile import Tile, decode_tile, encode_tile
@@ -173,8 +179,7 @@ def test_recall_may_fall_by_five_points_and_no_more(tmp_path: Path) -> None:
     """One of twelve views lost is 8.3 points."""
     path = save(tmp_path)
     localizer = NearestNeighbour(path)
-    views, limits = decode_held_out(
-        Site.open(path).read(Site.open(path).manifest.verification), "v")  # type: ignore[arg-type]
+    views, limits = stored(path)
     moved = replace(views[0], map_from_camera=replace(
         views[0].map_from_camera, translation=views[0].map_from_camera.translation + 0.04))
     checks = relocalize_views([moved, *views[1:]], localizer, limits)
@@ -182,11 +187,7 @@ def test_recall_may_fall_by_five_points_and_no_more(tmp_path: Path) -> None:
     assert recall_of(checks) == pytest.approx(11 / 12)
     assert recall_of([]) is None
     for recorded, ok in ((0.96, True), (1.0, False)):
-        verification = encode_held_out([replace_pose(moved), *map(replace_pose, views[1:])],
-                                       limits)
-        manifest = replace(Site.open(path).manifest, built={"recall": recorded},
-                           verification=verification_entry(verification))
-        save_site(path, manifest, [], verification)
+        store(path, [moved, *views[1:]], limits, recorded)
         assert verify_site(path, localizer).ok is ok
 
 
@@ -195,23 +196,34 @@ def test_a_view_at_the_limit_makes_no_map_bad(beyond: float, ok: bool, tmp_path:
     """Of one held-out view, which another machine's solver puts this many limits off."""
     path = save(tmp_path)
     localizer = NearestNeighbour(path)
-    views, limits = decode_held_out(
-        Site.open(path).read(Site.open(path).manifest.verification), "v")  # type: ignore[arg-type]
+    views, limits = stored(path)
     found = localizer.localize_features(views[0].features, views[0].camera).map_from_camera
     assert found is not None
     off = np.array([beyond * limits.translation, 0, 0])
     moved = replace(views[0], map_from_camera=replace(found, translation=found.translation + off))
     assert recall_of(relocalize_views([moved], localizer, limits)) == 0.0
-    verification = encode_held_out([replace_pose(moved)], limits)
-    save_site(path, replace(Site.open(path).manifest, built={"recall": 1.0},
-                            verification=verification_entry(verification)), [], verification)
+    store(path, [moved], limits, 1.0)
     report = verify_site(path, localizer)
     assert report.ok is ok and report.views[0].found is ok
 
 
-def replace_pose(view: object) -> Shot:
-    features = view.features  # type: ignore[attr-defined]
-    return Shot(view.name, view.camera, view.map_from_camera,  # type: ignore[attr-defined]
+def stored(path: Path) -> tuple[tuple[HeldOut, ...], Limits]:
+    """The site's held-out views and their limits."""
+    site = Site.open(path)
+    assert site.manifest.verification is not None
+    return decode_held_out(site.read(site.manifest.verification), "v")
+
+
+def store(path: Path, views: Sequence[HeldOut], limits: Limits, recall: float) -> None:
+    """Others in their place, and the recall that the build recorded."""
+    verification = encode_held_out([as_shot(view) for view in views], limits)
+    save_site(path, replace(Site.open(path).manifest, built={"recall": recall},
+                            verification=verification_entry(verification)), [], verification)
+
+
+def as_shot(view: HeldOut) -> Shot:
+    features = view.features
+    return Shot(view.name, view.camera, view.map_from_camera,
                 features.keypoints, features.scores, features.descriptors,
                 features.global_descriptor)
 
